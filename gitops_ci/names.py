@@ -64,7 +64,11 @@ def version_fault(text: str) -> str | None:
 
 def suite_fault(text: str) -> str | None:
     """Why `text` cannot name a suite (a CI job), None where it can."""
-    return None if _SUITE.fullmatch(text) else "letters, digits and ` ._:/-`, at the most 64 characters"
+    return (
+        None
+        if _SUITE.fullmatch(text)
+        else "letters, digits and ` ._:/-`, at the most 64 characters"
+    )
 
 
 def is_commit(text: str) -> bool:

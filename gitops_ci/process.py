@@ -53,7 +53,12 @@ class Running:
     """A program on its way; `wait` must be called, `with` kills what still runs."""
 
     def __init__(
-        self, argv: tuple[str, ...], *, env: Mapping[str, str], cwd: Path | None, stdin: bytes | None
+        self,
+        argv: tuple[str, ...],
+        *,
+        env: Mapping[str, str],
+        cwd: Path | None,
+        stdin: bytes | None,
     ) -> None:
         log.debug("$ %s", " ".join(argv))
         self._argv, self._stdin = argv, stdin
@@ -84,7 +89,9 @@ class Running:
             out, err = self._child.communicate(self._stdin, timeout)
         except subprocess.TimeoutExpired as error:
             self._kill()
-            raise Temporary(f"`{self._argv[0]} {self._argv[1]}` gave no answer for {timeout:.0f} s") from error
+            raise Temporary(
+                f"`{self._argv[0]} {self._argv[1]}` gave no answer for {timeout:.0f} s"
+            ) from error
         except BaseException:
             self._kill()
             raise
@@ -133,3 +140,53 @@ def run(
     """Run a program to its end, whatever its exit code is."""
     with start(argv, env=env, cwd=cwd, stdin=stdin) as child:
         return child.wait(timeout)
+
+
+class Dialogue:
+    """A program that answers questions on its standard input until it is closed."""
+
+    def __init__(self, argv: tuple[str, ...], *, env: Mapping[str, str]) -> None:
+        log.debug("$ %s", " ".join(argv))
+        self._name = " ".join(argv[:1])
+        try:
+            self._child = subprocess.Popen(  # noqa: S603 - a tuple, no shell
+                argv,
+                env=dict(env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                process_group=0,
+            )
+        except OSError as error:
+            raise ProcessError(f"`{argv[0]}` cannot be started: {error.strerror}") from error
+
+    def ask(self, question: bytes) -> bytes:
+        """Write one line, read the first line of the answer, without its newline."""
+        stdin, stdout = self._child.stdin, self._child.stdout
+        if stdin is None or stdout is None:  # both are pipes
+            raise ProcessError(f"`{self._name}` has no pipes")
+        try:
+            stdin.write(question + b"\n")
+            stdin.flush()
+        except BrokenPipeError as error:
+            raise ProcessError(f"`{self._name}` ended too early") from error
+        line = stdout.readline()
+        if not line:
+            raise ProcessError(f"`{self._name}` ended too early")
+        return line[:-1]
+
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes of the answer."""
+        stdout = self._child.stdout
+        data = stdout.read(size) if stdout else b""
+        if len(data) != size:
+            raise ProcessError(f"`{self._name}` ended too early")
+        return data
+
+    def close(self) -> None:
+        """End it and wait for its end."""
+        for stream in (self._child.stdin, self._child.stdout):
+            if stream:
+                with suppress(OSError):
+                    stream.close()
+        _reap(self._child)

@@ -84,12 +84,16 @@ def judge(
     if running == release:
         return _running(look, release)
     if failed == release:
-        return LiveVerdict(LiveState.FAILED, f"its sync failed: {look.message or 'no reason given'}")
+        return LiveVerdict(
+            LiveState.FAILED, f"its sync failed: {look.message or 'no reason given'}"
+        )
     if running in newer:
         return LiveVerdict(LiveState.OVERTAKEN, f"`{running}` runs there now")
     runs = f"`{running}` still runs" if running else "nothing runs yet"
     if manual:
-        return LiveVerdict(LiveState.WAITING, f"merged, waits for a Sync of `{look.application}`; {runs}")
+        return LiveVerdict(
+            LiveState.WAITING, f"merged, waits for a Sync of `{look.application}`; {runs}"
+        )
     return LiveVerdict(LiveState.PENDING, f"merged, `{look.application}` has not synced it; {runs}")
 
 

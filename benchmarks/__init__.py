@@ -1,0 +1,1 @@
+"""What is timed: run `python -m benchmarks.bench`."""

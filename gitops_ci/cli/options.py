@@ -1,0 +1,47 @@
+"""Options that several commands share; each can be given by an environment variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from gitops_ci.cli.app import App
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """A click option whose variable is `GITOPS_CI_<NAME>` unless told otherwise."""
+    variable = "GITOPS_CI_" + names[0].lstrip("-").upper().replace("-", "_")
+    return click.option(
+        *names, envvar=settings.pop("envvar", variable), show_envvar=True, **settings
+    )
+
+
+def with_app(function: Callable[..., int]) -> Callable[..., int]:
+    """Adds the options that name forge and ops repository, and passes an `App` made from them."""
+
+    @option(
+        "--forge", type=click.Choice(["local"]), help="Kind of forge; default: the runner's own."
+    )
+    @option("--forge-url", metavar="URL", help="Where the forge is; local: file:///ROOT.")
+    @option("--ops-repo", metavar="PROJECT", help="Project of the ops repository.")
+    @option("--git-url", metavar="URL", help="Reach the ops repository's git over this URL.")
+    @option("--output", type=click.Choice(["text", "json"]), default="text", help="What to print.")
+    @wraps(function)
+    def wrapper(
+        *,
+        forge: str | None,
+        forge_url: str | None,
+        ops_repo: str | None,
+        git_url: str | None,
+        output: str,
+        **others: Any,
+    ) -> int:
+        app = App(forge, forge_url, ops_repo, git_url, output)
+        return function(app, **others)
+
+    return wrapper

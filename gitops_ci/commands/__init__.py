@@ -1,0 +1,1 @@
+"""One module per command: composes the steps and returns a result."""

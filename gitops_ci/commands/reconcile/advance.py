@@ -1,0 +1,149 @@
+"""One open promotion: supersede it, propose it anew, or judge its gate and merge it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gitops_ci import layout, names, observe, ops, policy, promotion, propose, render, review
+from gitops_ci.commands.reconcile.work import Item, Step, Work, World, post
+from gitops_ci.config import Merge, Stage
+from gitops_ci.errors import ConfigError, Conflict, Exit
+from gitops_ci.forge import CheckState, MergeRequest, Relation
+from gitops_ci.git import Place
+from gitops_ci.observe import Wanted
+from gitops_ci.ops import Ops
+from gitops_ci.policy import Facts, Gate, Verdict
+from gitops_ci.progress import Attempt, Seen, Shape
+from gitops_ci.promotion import Closing, Word
+from gitops_ci.release import By
+
+
+def advance(work: Work, world: World, repository: Ops) -> Item:
+    stage = ops.stage_of(repository.config, work.branch.stage)
+    seen = _seen(work, stage, world, repository)
+    plan = promotion.plan(seen)
+    if plan.outcome.word in {Word.SUPERSEDED, Word.UNCHANGED}:
+        closing = Closing(work.request.number, plan.outcome.message)
+        propose.close(closing, None, forge=world.forge, say=world.say)
+        return work.item(Step.CLOSED, plan.outcome.message)
+    if plan.change or plan.adopt:
+        propose.carry_out(plan, remote=repository.remote, forge=world.forge, say=world.say)
+    if plan.change:
+        return work.item(Step.PROPOSED_AGAIN, "the stage has changed since it was proposed")
+    return _judge(work, stage, seen, world, repository)
+
+
+def _seen(work: Work, stage: Stage, world: World, repository: Ops) -> Seen:
+    """The world as `promote` would see it, with the claims that the passport carries."""
+    wanted = Wanted(work.branch.app, work.branch.release)
+    seen = observe.promotion(wanted, stage, ops=repository, order=world.order)
+    last = seen.last
+    lines = last.passport.evidence if last and last.passport else ()
+    claims = {
+        line.suite: line.result
+        for line in lines
+        if line.stage in stage.after and line.by is By.CLAIMED
+    }
+    return _trusting(replace(seen, claims=claims), last)
+
+
+def _trusting(seen: Seen, last: Attempt | None) -> Seen:
+    """Where nobody can tell which is newer, `promote`'s verdict stands while its view does."""
+    fresh = last is not None and last.fresh
+    relation = Relation.AHEAD if fresh and seen.relation is Relation.UNKNOWN else seen.relation
+    rivals = tuple(rival for rival in seen.rivals if rival.relation is not Relation.UNKNOWN)
+    return replace(seen, relation=relation, rivals=rivals)
+
+
+def _judge(work: Work, stage: Stage, seen: Seen, world: World, repository: Ops) -> Item:
+    request = world.forge.get(work.request.number)
+    attempt = seen.last
+    if attempt is None or attempt.passport is None or attempt.tip != request.head:
+        return work.item(Step.WAITING, "its branch has moved, looking again")
+    gate = policy.gate(_facts(request, stage, attempt, seen, repository))
+    _show_difference(request, stage, seen, world, repository)
+    post(world.forge, request.head, names.GATE, _STATES[gate.verdict], gate.summary)
+    if gate.verdict is not Verdict.GREEN:
+        step = Step.REFUSED if gate.verdict is Verdict.REFUSED else Step.WAITING
+        return work.item(step, *gate.reasons)
+    if stage.merge is Merge.MANUAL:
+        return work.item(Step.WAITING, "the gate is green, a person merges it")
+    return _merge(work, request, gate, world, repository)
+
+
+_STATES = {
+    Verdict.GREEN: CheckState.SUCCESS,
+    Verdict.WAITING: CheckState.PENDING,
+    Verdict.REFUSED: CheckState.FAILURE,
+}
+
+
+def _facts(
+    request: MergeRequest, stage: Stage, attempt: Attempt, seen: Seen, repository: Ops
+) -> Facts:
+    passport = attempt.passport or seen.passport
+    place = Place(request.head, seen.directory)
+    content = ops.content(repository.remote, place, passport, attempt.touched)
+    waits = ["it holds commits that are not ours"] if attempt.shape is Shape.FOREIGN else []
+    if seen.relation in {Relation.UNKNOWN, Relation.DIVERGED}:
+        waits.append("it cannot be told whether it is newer than what the stage holds")
+    return Facts(
+        stage=stage,
+        request=request,
+        passport=passport,
+        faults=policy.content_faults(seen.ops, stage, seen.directory, content),
+        waits=tuple(waits),
+        current=seen.current,
+        before=seen.before,
+        holds=repository.holds,
+        approvals=repository.forge.approvals(request.number) if stage.approvals else (),
+        approvers=observe.approvers(repository.forge, stage) if stage.approvals else None,
+    )
+
+
+def _show_difference(
+    request: MergeRequest, stage: Stage, seen: Seen, world: World, repository: Ops
+) -> None:
+    """Post the rendered difference, once per head and target directory."""
+    if world.helm is None:
+        return
+    remote, before = repository.remote, Place(seen.tip, seen.directory)
+    target = remote.entry(before)
+    key = review.diff_key(request.head, target.oid if target else "none")
+    posted = world.forge.comment_with(request.number, review.DIFF_MARKER)
+    if posted and key in posted:
+        return
+    places = (before, Place(request.head, seen.directory))
+    old, new = (_target(repository, place, stage, seen.passport.app) for place in places)
+    try:
+        diff = render.difference(world.helm(), old, new, render=seen.ops.render) if new else None
+        body = review.diff_comment(diff, key=key) if diff else ""
+    except ConfigError as error:
+        body = review.no_diff_comment(error.message, key=key)
+    if body:
+        world.forge.comment(request.number, marker=review.DIFF_MARKER, body=body)
+
+
+def _target(repository: Ops, place: Place, stage: Stage, app: str) -> render.Target | None:
+    files = repository.remote.files(place)
+    if f"{layout.CHART}/Chart.yaml" not in files:
+        return None
+    namespace = layout.namespace(repository.config.layout, stage.name, app)
+    return render.Target(files, stage.name, app, namespace)
+
+
+def _merge(work: Work, request: MergeRequest, gate: Gate, world: World, repository: Ops) -> Item:
+    remote = repository.remote
+    try:
+        merged = world.forge.merge(request.number, head=request.head)
+    except Conflict as conflict:
+        return work.item(Step.WAITING, conflict.message)
+    remote.fetch("promote/*")
+    place = repository.place(remote.tip, work.branch.stage, work.branch.app)
+    remote.need(place)
+    passport = ops.passport_at(remote, place)
+    if passport is None or passport.id != work.branch.release:
+        holds = f"`{passport.id}`" if passport else "nothing"
+        message = f"merged as {merged.merge_commit}, but the stage holds {holds}"
+        return work.item(Step.ERROR, message, code=Exit.FAILED)
+    return work.item(Step.MERGED, gate.summary)

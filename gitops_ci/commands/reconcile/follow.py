@@ -1,0 +1,123 @@
+"""One merged promotion: is it live, start its tests, record how they ended."""
+
+from __future__ import annotations
+
+from gitops_ci import evidence, liveness, names, observe, ops, trigger, watch
+from gitops_ci.commands.reconcile.work import Item, Step, Work, World, post
+from gitops_ci.config import Sync
+from gitops_ci.evidence import Finding, Span
+from gitops_ci.forge import CheckState, Forge, MergeState, Status
+from gitops_ci.live import LiveState, LiveVerdict
+from gitops_ci.ops import Ops
+from gitops_ci.progress import Entered
+from gitops_ci.release import Result
+
+
+def finish(work: Work, world: World, repository: Ops) -> Item:
+    if work.request.state is MergeState.CLOSED or work.request.merge_commit is None:
+        return _drop(work, world, repository, work.item(Step.DONE, "closed"))
+    return _follow(work, work.request.merge_commit, world, repository)
+
+
+def _follow(work: Work, merge_commit: str, world: World, repository: Ops) -> Item:
+    entered = _entered(work, merge_commit, world)
+    if entered.live_since is None:
+        verdict = watch.settled(
+            lambda: liveness.look(work.request, work.branch, source=world.live, ops=repository),
+            settle=world.live.settle,
+            clock=world.clock,
+        )
+        item = _record_live(work, merge_commit, verdict, world)
+        if verdict.state is LiveState.OVERTAKEN:
+            return _drop(work, world, repository, item)
+        if verdict.state is not LiveState.LIVE:
+            return item
+        entered = _entered(work, merge_commit, world)
+    return _tests(work, entered, world, repository)
+
+
+def _entered(work: Work, merge_commit: str, world: World) -> Entered:
+    """What is recorded, by us: any write token can set a status."""
+    me = world.forge.whoami().name
+    own = [status for status in world.forge.statuses(merge_commit) if status.creator == me]
+    return observe.recorded(work.branch.stage, None, merge_commit, own)
+
+
+def _record_live(work: Work, merge_commit: str, verdict: LiveVerdict, world: World) -> Item:
+    if verdict.state is LiveState.LIVE:
+        post(world.forge, merge_commit, names.LIVE, CheckState.SUCCESS, verdict.message)
+        return work.item(Step.LIVE, verdict.message)
+    if verdict.state in {LiveState.FAILED, LiveState.OVERTAKEN}:
+        post(world.forge, merge_commit, names.LIVE, CheckState.FAILURE, verdict.message)
+        step = Step.FAILED if verdict.state is LiveState.FAILED else Step.DONE
+        return work.item(step, verdict.message)
+    return work.item(Step.WAITING, verdict.message)
+
+
+def _tests(work: Work, entered: Entered, world: World, repository: Ops) -> Item:
+    """Start the stage's tests and record how its suites ended."""
+    branch = work.branch
+    passport = ops.passport_then(repository, entered.merge_commit or "", branch.stage, branch.app)
+    dev = world.dev(passport.source.project)
+    wanted = dict.fromkeys(
+        s for stage in repository.config.following(branch.stage) for s in stage.requires
+    )
+    if dev is None:
+        said = f"press play on `{names.live_job(branch.stage)}`: no token for `{passport.source.project}`"
+        return _drop(work, world, repository, work.item(Step.LIVE, said if wanted else ""))
+    commit = passport.source.commit
+    trigger.play(dev, commit, names.live_job(branch.stage))
+    span = _span(work, entered, world, repository)
+    findings = {
+        s: _suite(s, entered, dev, commit, span, world) for s in wanted if s not in entered.suites
+    }
+    messages = tuple(finding.message for finding in findings.values())
+    passed = all(entered.suites.get(s) or findings[s].result for s in wanted)
+    if passed or span.end is not None:
+        return _drop(work, world, repository, work.item(Step.DONE, *messages))
+    return work.item(Step.LIVE, *messages)
+
+
+def _suite(
+    suite: str, entered: Entered, dev: Forge, commit: str, span: Span, world: World
+) -> Finding:
+    finding = evidence.verify(dev, commit, suite, live=span)
+    if finding.result:
+        state = CheckState.SUCCESS if finding.result is Result.PASSED else CheckState.FAILURE
+        post(
+            world.forge,
+            entered.merge_commit or "",
+            names.suite_context(suite),
+            state,
+            finding.message,
+        )
+    return finding
+
+
+def _span(work: Work, entered: Entered, world: World, repository: Ops) -> Span:
+    """While it was live: an automatic stage may change with the next merge, another with its live."""
+    begin = entered.live_since or world.clock.now()
+    stage = ops.stage_of(repository.config, work.branch.stage)
+    ends = []
+    for request in liveness.later(work.request, work.branch, repository).values():
+        if stage.sync is Sync.AUTO:
+            ends.append(request.merged_at)
+        elif request.merge_commit:
+            statuses = world.forge.statuses(request.merge_commit)
+            ends += [s.created for s in statuses if _is_live(s)]
+    return Span(begin, min((end for end in ends if end and end > begin), default=None))
+
+
+def _is_live(status: Status) -> bool:
+    return status.context == names.LIVE and status.state is CheckState.SUCCESS
+
+
+def _drop(work: Work, world: World, repository: Ops, item: Item) -> Item:
+    """Nothing is left to do: take the label off, and the branch if it is merged."""
+    if work.request.state is MergeState.MERGED:
+        tip = repository.remote.branches.get(str(work.branch))
+        if tip:
+            repository.remote.delete(str(work.branch), expect=tip)
+    if names.PENDING in work.request.labels:
+        world.forge.update(work.request.number, remove_labels=[names.PENDING])
+    return item

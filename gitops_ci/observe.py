@@ -1,0 +1,413 @@
+"""Everything that one promotion needs to know, read once: git, the forge, policy -> `Seen`.
+
+Reads only. What it means is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Protocol
+
+from gitops_ci import layout, names, policy, release
+from gitops_ci.changeset import Edit, PutObject, Remove, trailers
+from gitops_ci.config import OpsRepository, Stage
+from gitops_ci.errors import NotFound, Refused
+from gitops_ci.forge import CheckState, Forge, MergeRequest, MergeState, Relation, Status
+from gitops_ci.git import Commit, Entry, Place, Remote
+from gitops_ci.ops import Ops, passport_at, passport_then
+from gitops_ci.progress import Attempt, Entered, Rival, Seen, Shape
+from gitops_ci.release import Passport, Result
+
+RECENT = 100  # merge requests of one application and stage that are looked through
+PEOPLES_COMMITS = 30  # how deep a branch is followed to find our own commit beneath theirs
+
+
+class Order(Protocol):
+    """Tells how two commits of a dev project stand to each other."""
+
+    def __call__(self, project: str, base: str, head: str) -> Relation: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The release that wants in: made just now (with its files), or known by its id."""
+
+    app: str
+    id: str
+    made: release.Release | None = None
+
+
+# --- one promotion -----------------------------------------------------------
+
+
+def promotion(
+    wanted: Wanted,
+    stage: Stage,
+    *,
+    ops: Ops,
+    order: Order,
+    claims: Mapping[str, Result] | None = None,
+) -> Seen:
+    """Everything about one release and one stage."""
+    remote, app = ops.remote, wanted.app
+    stages = (stage.name, *stage.after)
+    remote.need(*(ops.place(remote.tip, name, app) for name in stages))
+    requests = ops.forge.list(labels=names.labels(stage.name, app), limit=RECENT)
+    wanted = _adopted(wanted, stage, requests, remote)
+    current = passport_at(remote, ops.place(remote.tip, stage.name, app))
+    before = tuple(_entered(wanted, name, ops) for name in stage.after)
+    attempts = _attempts(wanted, stage, requests, ops)
+    passport = _passport(wanted, stage, before, attempts)
+    return Seen(
+        ops=ops.config,
+        stage=stage,
+        directory=ops.directory(stage.name, app),
+        tip=remote.tip,
+        target=remote.default_branch,
+        passport=passport,
+        files=wanted.made.files if wanted.made else None,
+        current=current,
+        relation=_relation(order, current, passport),
+        attempts=attempts,
+        rivals=_rivals(passport, stage, requests, ops, order),
+        before=before,
+        holds=ops.holds,
+        claims=claims or {},
+    )
+
+
+def _adopted(
+    wanted: Wanted, stage: Stage, requests: Sequence[MergeRequest], remote: Remote
+) -> Wanted:
+    """The same content is the same release, under the id that it was first known by."""
+    if wanted.made is None:
+        return wanted
+    prefix = names.promotion_prefix(stage.name, wanted.app)
+    known = [name for name in remote.branches if name.startswith(prefix)]
+    known += [request.source for request in reversed(requests)]
+    tree = wanted.made.passport.tree
+    for branch in filter(None, map(names.parse_branch, known)):
+        if branch.app == wanted.app and branch.tree_prefix == tree[: names.TREE_DIGITS]:
+            passport = replace(wanted.made.passport, id=branch.release)
+            return Wanted(wanted.app, branch.release, replace(wanted.made, passport=passport))
+    return wanted
+
+
+def _passport(
+    wanted: Wanted, stage: Stage, before: tuple[Entered, ...], attempts: tuple[Attempt, ...]
+) -> Passport:
+    if wanted.made:
+        return wanted.made.passport
+    found = [entered.passport for entered in before if entered.passport]
+    found += [a.passport for a in reversed(attempts) if a.passport and not stage.after]
+    if not found:
+        where = " or ".join(stage.after) or stage.name
+        raise Refused(
+            f"release `{wanted.id}` is not known on {where}",
+            hint=f"promote it to {where} first" if stage.after else "make it from its commit",
+        )
+    if any(passport.tree != found[0].tree for passport in found):
+        raise Refused(f"`{wanted.id}` is not the same content in all of {', '.join(stage.after)}")
+    lines = {line: None for passport in found for line in passport.evidence}
+    return replace(found[0], evidence=tuple(lines))
+
+
+def _relation(order: Order, current: Passport | None, ours: Passport) -> Relation | None:
+    if (
+        current is None
+        or current.tree == ours.tree
+        or current.source.project != ours.source.project
+    ):
+        return None
+    return order(ours.source.project, current.source.commit, ours.source.commit)
+
+
+# --- attempts ----------------------------------------------------------------
+
+
+def _attempts(
+    wanted: Wanted, stage: Stage, requests: Sequence[MergeRequest], ops: Ops
+) -> tuple[Attempt, ...]:
+    """Every attempt of this release, by number, with the branch's content looked at."""
+    first = names.PromotionBranch(stage.name, wanted.app, wanted.id)
+    found = {request.source: request for request in requests}
+    if str(first) not in found:
+        found |= {request.source: request for request in ops.forge.find(str(first))}
+    branches = {*ops.remote.branches, *found}
+    ours = [
+        b
+        for b in map(names.parse_branch, branches)
+        if b and b.release == wanted.id and b.stage == stage.name
+    ]
+    ours.sort(key=lambda branch: branch.attempt)
+    return tuple(
+        _attempt(branch, found.get(str(branch)), wanted, ops, look=branch is ours[-1])
+        for branch in ours
+    )
+
+
+def _attempt(
+    branch: names.PromotionBranch,
+    request: MergeRequest | None,
+    wanted: Wanted,
+    ops: Ops,
+    *,
+    look: bool,
+) -> Attempt:
+    tip = ops.remote.branches.get(str(branch))
+    attempt = Attempt(branch, tip=tip, request=request)
+    if tip is None or not look or attempt.is_merged:
+        return attempt
+    return looked_at(attempt, ops, tree=wanted.made.passport.tree if wanted.made else None)
+
+
+def looked_at(attempt: Attempt, ops: Ops, *, tree: str | None) -> Attempt:
+    """An attempt with what its branch holds. `tree` is what `release/` should be, if known."""
+    tip = attempt.tip
+    if tip is None:
+        return attempt
+    remote, branch = ops.remote, attempt.branch
+    chain = _our_commit(remote, tip, ops.config)
+    if chain is None:
+        return replace(attempt, shape=Shape.FOREIGN)
+    own, parent = chain
+    remote.fetch_commits(parent)
+    directory = ops.directory(branch.stage, branch.app)
+    remote.need(Place(tip, directory), Place(own.oid, directory))
+    touched = remote.changed(parent, tip)
+    passport = passport_at(remote, Place(tip, directory))
+    theirs = remote.changed(own.oid, tip) if own.oid != tip else ()
+    shape = _shape(attempt, ops, own, passport, theirs, tree=tree, directory=directory)
+    if shape is not Shape.FOREIGN and not _on_target(ops, parent):
+        shape = Shape.FOREIGN
+    return replace(
+        attempt,
+        shape=shape,
+        parent=parent,
+        fresh=_fresh(remote, parent, directory),
+        carried=tuple(_carried(remote, tip, path) for path in _welcome(touched, directory)),
+        passport=passport,
+        touched=touched,
+    )
+
+
+def _our_commit(remote: Remote, tip: str, ops: OpsRepository) -> tuple[Commit, str] | None:
+    """Our commit on a branch, below people's commits if there are any, and its parent."""
+    commit = remote.commit(tip)
+    if not _is_ours(commit, ops):
+        remote.fetch_commits(tip, depth=PEOPLES_COMMITS)
+        for _ in range(PEOPLES_COMMITS):
+            if (
+                _is_ours(commit, ops)
+                or len(commit.parents) != 1
+                or not remote.has(commit.parents[0])
+            ):
+                break
+            commit = remote.commit(commit.parents[0])
+    if not _is_ours(commit, ops) or len(commit.parents) != 1:
+        return None
+    return commit, commit.parents[0]
+
+
+def _is_ours(commit: Commit, ops: OpsRepository) -> bool:
+    person = f"{ops.commits.name} <{ops.commits.email}>"
+    return commit.committer == commit.author == person and "Gitops-Release" in trailers(
+        commit.message
+    )
+
+
+def _shape(
+    attempt: Attempt,
+    ops: Ops,
+    own: Commit,
+    passport: Passport | None,
+    theirs: tuple[str, ...],
+    *,
+    tree: str | None,
+    directory: str,
+) -> Shape:
+    branch = attempt.branch
+    if passport is None or passport.id != branch.release or passport.app != branch.app:
+        return Shape.FOREIGN
+    if trailers(own.message).get("Gitops-Release") != branch.release:
+        return Shape.FOREIGN
+    entry = ops.remote.entry(Place(attempt.tip or "", f"{directory}/{layout.RELEASE}"))
+    if entry is None or entry.oid != passport.tree or (tree and entry.oid != tree):
+        return Shape.FOREIGN
+    if set(theirs) - set(_welcome(theirs, directory)):
+        return Shape.FOREIGN
+    return Shape.WELCOME if theirs else Shape.OURS
+
+
+def _welcome(paths: Iterable[str], directory: str) -> tuple[str, ...]:
+    """Those of the paths that people may change on a promotion's branch."""
+    exact, below = f"{directory}/{layout.OPS_VALUES}", f"{directory}/{layout.SECRETS}/"
+    return tuple(path for path in paths if path == exact or path.startswith(below))
+
+
+def _on_target(ops: Ops, parent: str) -> bool:
+    """Whether a commit lies on the default branch; anything beneath it is then reviewed."""
+    tip = ops.remote.tip
+    return parent == tip or ops.forge.compare(parent, tip) in {Relation.AHEAD, Relation.SAME}
+
+
+def _fresh(remote: Remote, parent: str, directory: str) -> bool:
+    """Whether passport and release of the stage are on the target as they are at `parent`."""
+    if parent == remote.tip:
+        return True
+    then, now = (_promoted(remote, commit, directory) for commit in (parent, remote.tip))
+    return then == now
+
+
+def _promoted(remote: Remote, commit: str, directory: str) -> tuple[Entry | None, Entry | None]:
+    remote.need(Place(commit, directory))
+    return (
+        remote.entry(Place(commit, f"{directory}/{layout.PASSPORT}")),
+        remote.entry(Place(commit, f"{directory}/{layout.RELEASE}")),
+    )
+
+
+def _carried(remote: Remote, tip: str, path: str) -> Edit:
+    entry = remote.entry(Place(tip, path))
+    return PutObject(path, entry.oid, is_tree=False) if entry else Remove(path)
+
+
+# --- the stages before -------------------------------------------------------
+
+
+def _entered(wanted: Wanted, stage: str, ops: Ops) -> Entered:
+    """What is known of the release in a stage before: its merge, and what was recorded there."""
+    here = passport_at(ops.remote, ops.place(ops.remote.tip, stage, wanted.app))
+    known = here if here and here.id == wanted.id else None
+    entered = Entered(stage, known)
+    for merged in merges(ops.forge, stage, wanted.app, wanted.id):
+        if merged.merge_commit:
+            passport = known or passport_then(ops, merged.merge_commit, stage, wanted.app)
+            statuses = ops.forge.statuses(merged.merge_commit)
+            entered = recorded(stage, passport, merged.merge_commit, statuses)
+        if entered.live_since:
+            break
+    return entered
+
+
+def merges(forge: Forge, stage: str, app: str, wanted: str) -> Iterable[MergeRequest]:
+    """The merge requests by which a release entered a stage, oldest first."""
+    for attempt in count(1):
+        found = forge.find(str(names.PromotionBranch(stage, app, wanted, attempt)))
+        yield from (each for each in found if each.state is MergeState.MERGED)
+        if not found:
+            return
+
+
+def recorded(
+    stage: str, passport: Passport | None, merge_commit: str, statuses: Iterable[Status]
+) -> Entered:
+    """A merge commit's statuses as what they record."""
+    final = {
+        status.context: status for status in statuses if status.state is not CheckState.PENDING
+    }
+    live = final.get(names.LIVE)
+    prefix = names.suite_context("")
+    return Entered(
+        stage=stage,
+        passport=passport,
+        merge_commit=merge_commit,
+        live_since=live.created if live and live.state is CheckState.SUCCESS else None,
+        suites={
+            context.removeprefix(prefix): _result(status)
+            for context, status in final.items()
+            if context.startswith(prefix)
+        },
+    )
+
+
+def _result(status: Status) -> Result:
+    return Result.PASSED if status.state is CheckState.SUCCESS else Result.FAILED
+
+
+# --- rivals ------------------------------------------------------------------
+
+
+def _rivals(
+    ours: Passport, stage: Stage, requests: Sequence[MergeRequest], ops: Ops, order: Order
+) -> tuple[Rival, ...]:
+    """The other releases that are proposed for this application and stage."""
+    rivals = []
+    for request in requests:
+        branch = names.parse_branch(request.source)
+        other = (
+            branch
+            and branch.app == ours.app
+            and branch.stage == stage.name
+            and branch.release != ours.id
+        )
+        if branch and other and request.state is MergeState.OPEN:
+            rivals.append(_rival(ours, request, branch, stage, ops, order))
+    return tuple(rivals)
+
+
+def _rival(
+    ours: Passport,
+    request: MergeRequest,
+    branch: names.PromotionBranch,
+    stage: Stage,
+    ops: Ops,
+    order: Order,
+) -> Rival:
+    attempt = looked_at(
+        Attempt(branch, tip=ops.remote.branches.get(str(branch)), request=request), ops, tree=None
+    )
+    theirs = attempt.passport
+    if theirs is None or theirs.source.project != ours.source.project:
+        return Rival(request, branch.release, Relation.UNKNOWN, keep="its branch cannot be read")
+    relation = order(ours.source.project, theirs.source.commit, ours.source.commit)
+    return Rival(request, branch.release, relation, keep=_keep(request, attempt, stage, ops))
+
+
+def _keep(request: MergeRequest, attempt: Attempt, stage: Stage, ops: Ops) -> str | None:
+    if attempt.shape is not Shape.OURS:
+        return "it holds commits of people"
+    given = ops.forge.approvals(request.number)
+    counted = policy.counted(request, given, approvers(ops.forge, stage))
+    return "it is approved" if counted else None
+
+
+def approvers(forge: Forge, stage: Stage) -> frozenset[str] | None:
+    """Whose approval counts in a stage; None: anybody's."""
+    if not stage.owners:
+        return None
+    return frozenset().union(*(forge.members(owner) for owner in stage.owners))
+
+
+# --- ancestry ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DevOrder:
+    """Asks the dev project's forge, then what else can tell; UNKNOWN where nobody can."""
+
+    projects: DevProjects
+    checkout: Order | None = None
+
+    def __call__(self, project: str, base: str, head: str) -> Relation:
+        if base == head:
+            return Relation.SAME
+        relation = self._forge(project, base, head)
+        if relation is Relation.UNKNOWN and self.checkout:
+            return self.checkout(project, base, head)
+        return relation
+
+    def _forge(self, project: str, base: str, head: str) -> Relation:
+        try:
+            dev = self.projects(project)
+            return dev.compare(base, head) if dev else Relation.UNKNOWN
+        except NotFound:
+            return Relation.UNKNOWN
+
+
+class DevProjects(Protocol):
+    """Gives the forge of a dev project, None where no token may see it."""
+
+    def __call__(self, project: str) -> Forge | None: ...

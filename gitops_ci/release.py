@@ -1,0 +1,374 @@
+"""The release: one git tree that is promoted, and the passport that tells where it was tested.
+
+Pure. Identity is content: the id of the tree that `release/` is in git. A passport holds no times
+and no URLs, so that the same promotion made twice is the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from gitops_ci import config, names, yamldoc, yamledit
+from gitops_ci.config import Application, ImageKeys, Stage
+from gitops_ci.errors import ConfigError, Problem
+
+CHART = "chart"
+VALUES = "values.yaml"
+STAGE_VALUES = "values"
+
+
+class Result(StrEnum):
+    """How a suite ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class By(StrEnum):
+    """Who says so: the dev pipeline, or the ops side that has read the job."""
+
+    CLAIMED = "claimed"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    """One suite's result in one stage."""
+
+    stage: str
+    suite: str
+    result: Result
+    by: By
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """One image of the release: `name`, and the reference it runs from."""
+
+    name: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRef:
+    """Name and version of the vendored chart."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a release comes from: project and commit of the dev repository."""
+
+    project: str
+    commit: str
+    merge_request: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """`release.yaml`: what the release is and where it was tested."""
+
+    app: str
+    id: str
+    tree: str
+    images: tuple[ImageRef, ...]
+    chart: ChartRef
+    source: Source
+    evidence: tuple[EvidenceLine, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """The version inside the id."""
+        return self.id[len(self.app) + 1 : -names.TREE_DIGITS - 1]
+
+    def with_evidence(self, lines: Iterable[EvidenceLine]) -> Passport:
+        """The same release with more lines; a line of the same stage and suite is replaced."""
+        kept = {(line.stage, line.suite): line for line in self.evidence}
+        kept.update({(line.stage, line.suite): line for line in lines})
+        return replace(self, evidence=tuple(kept.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release made from a dev repository: its passport and the files of its tree."""
+
+    passport: Passport
+    files: Mapping[str, bytes]
+
+
+# --- the tree ----------------------------------------------------------------
+
+
+def tree_id(files: Mapping[str, bytes]) -> str:
+    """The id git gives a directory with these files, all of mode 100644."""
+    nested: dict[str, dict[str, bytes]] = {}
+    entries: list[tuple[bytes, bytes]] = []
+    for path, content in files.items():
+        head, slash, rest = path.partition("/")
+        if slash:
+            nested.setdefault(head, {})[rest] = content
+        else:
+            entries.append((head.encode(), _entry(b"100644", head, _object(b"blob", content))))
+    for name, inner in nested.items():
+        entry = _entry(b"40000", name, bytes.fromhex(tree_id(inner)))
+        entries.append((name.encode() + b"/", entry))  # git sorts directories as if they ended so
+    return _object(b"tree", b"".join(entry for _, entry in sorted(entries))).hex()
+
+
+def _entry(mode: bytes, name: str, oid: bytes) -> bytes:
+    return mode + b" " + name.encode() + b"\0" + oid
+
+
+def _object(kind: bytes, content: bytes) -> bytes:
+    header = kind + b" %d\0" % len(content)
+    return hashlib.sha1(header + content, usedforsecurity=False).digest()
+
+
+# --- images ------------------------------------------------------------------
+
+_REF = re.compile(
+    r"(?P<repository>(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/)?"
+    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageParts:
+    """An image reference taken apart."""
+
+    repository: str
+    tag: str | None
+    digest: str | None
+
+
+def parse_ref(ref: str, *, source: str) -> ImageParts:
+    """Take an image reference apart; `source` names where it came from in the error."""
+    match = _REF.fullmatch(ref)
+    if not match or len(ref) > 512:
+        raise ConfigError(
+            Problem(source, 0, "", f"`{_shown(ref)}` is not an image reference"),
+            hint="write `registry.example.com/group/image:tag@sha256:<64 digits>`",
+        )
+    return ImageParts(match["repository"], match["tag"], match["digest"])
+
+
+def image_edits(keys: ImageKeys, parts: ImageParts) -> dict[str, str]:
+    """What is written at which key of values.yaml for one image."""
+    wanted = {
+        keys.repository: parts.repository,
+        keys.digest: parts.digest,
+        keys.tag: _tag(parts, own_digest_key=keys.digest is not None),
+    }
+    missing = [key for key, value in wanted.items() if key and value is None]
+    if missing:
+        raise ConfigError(
+            Problem(f"image {keys.name}", 0, "", f"its reference has nothing for `{missing[0]}`"),
+            hint="give tag and digest: `--image NAME=REPOSITORY:TAG@sha256:…`",
+        )
+    return {key: value for key, value in wanted.items() if key and value}
+
+
+def _tag(parts: ImageParts, *, own_digest_key: bool) -> str | None:
+    if parts.digest is None or own_digest_key or parts.tag is None:
+        return parts.tag
+    return f"{parts.tag}@{parts.digest}"
+
+
+# --- making a release --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a dev repository puts into a release: file contents, paths already stripped."""
+
+    chart: Mapping[str, bytes]
+    values: bytes
+    stage_values: Mapping[str, bytes]  # by stage name
+    values_path: str
+    stage_values_path: str
+
+
+def build(
+    app: Application,
+    material: Material,
+    *,
+    chart: ChartRef,
+    images: Mapping[str, str],
+    version: str,
+    source: Source,
+    stages: Iterable[Stage],
+    allow_tags: bool,
+) -> Release:
+    """Make the release of one commit. `images` maps an image's name to its reference."""
+    fault = names.version_fault(version)
+    if fault:
+        raise ConfigError(Problem("version", 0, "", f"`{_shown(version)}`: {fault}"))
+    _require_stage_values(material, stages)
+    refs = tuple(ImageRef(keys.name, _image(keys, images)) for keys in app.images)
+    values = _spliced(app, material, refs, allow_tags=allow_tags)
+    files = {f"{CHART}/{path}": content for path, content in material.chart.items()}
+    files[VALUES] = values
+    for name, content in material.stage_values.items():
+        files[f"{STAGE_VALUES}/{name}.yaml"] = content
+    tree = tree_id(files)
+    passport = Passport(
+        app.name, names.release_id(app.name, version, tree), tree, refs, chart, source
+    )
+    return Release(passport, files)
+
+
+def _require_stage_values(material: Material, stages: Iterable[Stage]) -> None:
+    problems = [
+        Problem(
+            f"{material.stage_values_path}/{stage.name}.yaml",
+            0,
+            "",
+            f"stage `{stage.name}` has no values file",
+        )
+        for stage in stages
+        if stage.name not in material.stage_values
+    ]
+    if problems:
+        raise ConfigError(*problems, hint="add the file; it may be empty (`{}`)")
+
+
+def _image(keys: ImageKeys, images: Mapping[str, str]) -> str:
+    ref = images.get(keys.name)
+    if ref:
+        return ref
+    variable = names.image_variable(keys.name)
+    raise ConfigError(
+        Problem(f"image {keys.name}", 0, "", "no reference was given"),
+        hint=f"pass `--image {keys.name}=REPOSITORY:TAG@sha256:…` or set `{variable}`",
+    )
+
+
+def _spliced(
+    app: Application, material: Material, refs: tuple[ImageRef, ...], *, allow_tags: bool
+) -> bytes:
+    edits: dict[str, str] = {}
+    for keys, image in zip(app.images, refs, strict=True):
+        parts = parse_ref(image.ref, source=f"image {image.name}")
+        if parts.digest is None and not allow_tags:
+            raise ConfigError(
+                Problem(f"image {image.name}", 0, "", f"`{image.ref}` has no digest"),
+                hint="append `@sha256:…`, or let the stage's owners set `allow-tags: true`",
+            )
+        edits.update(image_edits(keys, parts))
+    if not edits:
+        return material.values
+    text = _decoded(material.values, material.values_path)
+    return yamledit.set_scalars(text, edits, source=material.values_path).encode()
+
+
+def _decoded(raw: bytes, path: str) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(Problem(path, 0, "", "is not UTF-8")) from error
+
+
+# --- the passport ------------------------------------------------------------
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*|[0-9][0-9a-z._-]*")
+_TYPED = re.compile(
+    r"[0-9][0-9._]*(?:[eE][-+]?[0-9]+)?|[0-9]{4}-[0-9-]+|0[xob].*|(?i:true|false|yes|no|on|off|null|y|n)"
+)
+
+
+def dump(passport: Passport) -> str:
+    """The passport as text: one way to write it, so that equal passports are equal bytes."""
+    lines = [
+        "apiVersion: gitops-ci/v1",
+        "kind: Release",
+        f"app: {_scalar(passport.app)}",
+        f"id: {_scalar(passport.id)}",
+        f"tree: {_scalar(passport.tree)}",
+        *_block(
+            "images",
+            (f"{{name: {_scalar(i.name)}, ref: {_scalar(i.ref)}}}" for i in passport.images),
+        ),
+        f"chart: {{name: {_scalar(passport.chart.name)}, version: {_scalar(passport.chart.version)}}}",
+        f"source: {_source(passport.source)}",
+        *_block("evidence", (_evidence(line) for line in passport.evidence)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _block(key: str, items: Iterable[str]) -> list[str]:
+    lines = [f"  - {item}" for item in items]
+    return [f"{key}:", *lines] if lines else [f"{key}: []"]
+
+
+def _source(source: Source) -> str:
+    number = f", merge_request: {source.merge_request}" if source.merge_request else ""
+    return f"{{project: {_scalar(source.project)}, commit: {_scalar(source.commit)}{number}}}"
+
+
+def _evidence(line: EvidenceLine) -> str:
+    return (
+        f"{{stage: {_scalar(line.stage)}, suite: {_scalar(line.suite)}, "
+        f"result: {line.result}, by: {line.by}}}"
+    )
+
+
+def _scalar(text: str) -> str:
+    plain = _PLAIN.fullmatch(text) and not _TYPED.fullmatch(text)
+    return text if plain else json.dumps(text)
+
+
+def parse(text: str | bytes, *, source: str) -> Passport:
+    """Read a passport; `ConfigError` names file, line and path of every finding."""
+    document = yamldoc.load(text, source=source)
+    config.validate("release", document)
+    passport = _passport(document.value)
+    fault = _identity_fault(passport)
+    if fault:
+        raise ConfigError(document.problem(fault[0], fault[1]))
+    return passport
+
+
+def _passport(value: Any) -> Passport:
+    return Passport(
+        app=value["app"],
+        id=value["id"],
+        tree=value["tree"],
+        images=tuple(ImageRef(item["name"], item["ref"]) for item in value["images"]),
+        chart=ChartRef(value["chart"]["name"], value["chart"]["version"]),
+        source=Source(
+            value["source"]["project"],
+            value["source"]["commit"],
+            value["source"].get("merge_request"),
+        ),
+        evidence=tuple(
+            EvidenceLine(item["stage"], item["suite"], Result(item["result"]), By(item["by"]))
+            for item in value.get("evidence", ())
+        ),
+    )
+
+
+def _identity_fault(passport: Passport) -> tuple[tuple[str, ...], str] | None:
+    if names.app_fault(passport.app):
+        return ("app",), f"`{_shown(passport.app)}` cannot name an application"
+    if not names.is_commit(passport.tree):
+        return ("tree",), "is not a full git id"
+    expected = names.release_id(passport.app, passport.version, passport.tree)
+    if passport.id != expected or names.version_fault(passport.version):
+        return ("id",), f"`{_shown(passport.id)}` is not app, version and first digits of `tree`"
+    return None
+
+
+def _shown(text: str) -> str:
+    """Foreign text for a message: printable and short."""
+    clean = "".join(char if char.isprintable() else "?" for char in text)
+    return clean if len(clean) <= 80 else clean[:77] + "…"

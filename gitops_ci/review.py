@@ -1,0 +1,182 @@
+"""What people read in a merge request: title, description, comments.
+
+Pure. Every foreign value goes through `code` or `text`, so that nobody's branch, tag or message can
+write Markdown, mention people or run a forge's quick action.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from gitops_ci import names
+from gitops_ci.config import Merge, Stage, Sync
+from gitops_ci.progress import Seen
+from gitops_ci.release import Passport
+from gitops_ci.resources import RenderedDiff
+
+TITLE_LIMIT = 255
+BODY_LIMIT = 60_000  # GitHub refuses more than 65,536 characters
+
+DIFF_MARKER = "<!-- gitops-ci:rendered-diff -->"
+END = f"_{names.LABEL} writes the text above; what is added below stays._"
+NEWS_MARKER = "<!-- gitops-ci:news -->"
+
+
+def text(value: str) -> str:
+    """Foreign text inside a sentence or a table cell: no Markdown, no mention, one line."""
+    flat = "".join(char if char.isprintable() else " " for char in value)
+    escaped = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"[\\`*_{}\[\]()#!|~@$]|^[-+/]", lambda match: f"&#{ord(match[0])};", escaped)
+
+
+def code(value: str) -> str:
+    """Foreign text as code: shown as it is, on one line."""
+    return f"<code>{text(value)}</code>"
+
+
+def fence(value: str, language: str = "") -> str:
+    """A code block that its content cannot leave."""
+    longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks}{language}\n{value.rstrip()}\n{ticks}"
+
+
+def title(passport: Passport, stage: str) -> str:
+    """`Promote shop-web 2.14.0 to tst`."""
+    return f"Promote {passport.app} {passport.version} to {stage}"[:TITLE_LIMIT]
+
+
+def description(seen: Seen, passport: Passport, *, accepted: str | None) -> str:
+    """The summary a reviewer reads first. The same promotion gives the same text."""
+    parts = (
+        _verdict(seen.stage, passport),
+        _accepted(accepted),
+        _changes(seen.current, passport),
+        _origin(passport),
+        _evidence(passport),
+        _next(seen.stage, seen.directory),
+        END,
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def with_peoples_part(ours: str, there: str) -> str:
+    """Our text, followed by what people wrote below ours."""
+    _, found, theirs = there.partition(END)
+    return ours + theirs if found else ours
+
+
+def _verdict(stage: Stage, passport: Passport) -> str:
+    return f"**{text(passport.app)} {text(passport.version)}** wants to enter **{stage.name}**. {_merging(stage)}"
+
+
+def _merging(stage: Stage) -> str:
+    who = " or ".join(stage.owners) or "anybody but the author"
+    asked = f"{stage.approvals} approval{'s' if stage.approvals != 1 else ''} of {text(who)}"
+    if stage.merge is Merge.MANUAL:
+        return f"It needs {asked}; a person merges it when the status `{names.GATE}` is green."
+    if stage.approvals:
+        return (
+            f"It is merged by itself when {asked} are there and the status `{names.GATE}` is green."
+        )
+    return f"It is merged by itself as soon as the status `{names.GATE}` is green."
+
+
+def _accepted(reason: str | None) -> str:
+    return f"> Which release is newer could not be told. Accepted: {text(reason)}" if reason else ""
+
+
+def _changes(current: Passport | None, new: Passport) -> str:
+    old_images = {image.name: image.ref for image in current.images} if current else {}
+    rows = [("version", current.version if current else "", new.version)]
+    rows += [
+        (f"image {image.name}", old_images.get(image.name, ""), image.ref) for image in new.images
+    ]
+    old_chart = f"{current.chart.name} {current.chart.version}" if current else ""
+    rows.append(("chart", old_chart, f"{new.chart.name} {new.chart.version}"))
+    rows.append(("release", current.id if current else "", new.id))
+    return _table(("", "now", "after"), ((text(a), _was(b, c), code(c)) for a, b, c in rows))
+
+
+def _was(old: str, new: str) -> str:
+    if not old:
+        return "nothing"
+    return "the same" if old == new else code(old)
+
+
+def _origin(passport: Passport) -> str:
+    request = (
+        f", merge request {passport.source.merge_request}" if passport.source.merge_request else ""
+    )
+    return f"Made from {code(passport.source.project)} at {code(passport.source.commit)}{request}."
+
+
+def _evidence(passport: Passport) -> str:
+    if not passport.evidence:
+        return ""
+    rows = ((text(e.stage), text(e.suite), f"{e.result} ({e.by})") for e in passport.evidence)
+    return _table(("stage", "suite", "result"), rows)
+
+
+def _next(stage: Stage, directory: str) -> str:
+    sync = (
+        "Argo CD applies it by itself once it is merged."
+        if stage.sync is Sync.AUTO
+        else f"Once it is merged, the owners of {stage.name} press Sync in Argo CD."
+    )
+    return f"{sync} To go back, revert the merge: {code(directory)} then holds what it holds now."
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [" | ".join(head), " | ".join("---" for _ in head)]
+    lines += [" | ".join(row) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+# --- comments ----------------------------------------------------------------
+
+
+def diff_key(head: str, directory_tree: str) -> str:
+    """Marks what a rendered diff was made of, so that it is made once."""
+    return f"<!-- head={head} target={directory_tree} -->"
+
+
+def diff_comment(diff: RenderedDiff, *, key: str) -> str:
+    """The rendered difference, folded by resource, as many whole resources as fit."""
+    lines = [DIFF_MARKER, key, f"**What the cluster will be told** ({_counts(diff)})", ""]
+    room, left = BODY_LIMIT - sum(map(len, lines)), 0
+    for resource in diff.resources:
+        name = f"{resource.kind} {resource.namespace + '/' if resource.namespace else ''}{resource.name}"
+        block = f"<details><summary>{resource.change}: {code(name)}</summary>\n\n{fence(resource.text, 'diff')}\n\n</details>\n"
+        if len(block) > room:
+            left += 1
+            continue
+        room -= len(block)
+        lines.append(block)
+    if left:
+        lines.append(f"{left} more resources differ; `gitops-ci check` prints them all.")
+    return "\n".join(lines)
+
+
+def no_diff_comment(why: str, *, key: str) -> str:
+    """Said where the manifests cannot be rendered."""
+    return f"{DIFF_MARKER}\n{key}\n**The manifests cannot be rendered:**\n\n{fence(why)}"
+
+
+def short(said: str, limit: int = 140) -> str:
+    """A sentence for a commit status: GitHub allows 140 characters."""
+    flat = " ".join(said.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def _counts(diff: RenderedDiff) -> str:
+    if not diff.resources:
+        return "no resource changes"
+    kinds = [resource.change for resource in diff.resources]
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds)))
+
+
+def closing_comment(why: str, link: str) -> str:
+    """Why we closed a merge request, and where it goes on."""
+    return f"{NEWS_MARKER}\nClosed by {names.LABEL}: {why}{f': {link}' if link else ''}"

@@ -1,0 +1,1 @@
+"""The tests of gitops-ci, and what they stand on (`tests.support`)."""
