@@ -12,7 +12,7 @@ import subprocess  # noqa: TID251 - whole processes are what is timed
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from tests.support.opsrepo import OpsRepo, ahead_in, make_ops_repo
 RAW = Path(__file__).with_name("raw_promote.sh")
 PROJECT = "platform/shop-ops"
 APP, BEFORE, STAGE, SUITE = "app-00005", "itg", "tst", "integration-tests"
+
+LIMIT = 2.5  # times the script, on the embedded forge
 
 Argv = tuple[str, ...]
 
@@ -56,21 +58,22 @@ class Pair:
     down: int | None = None
 
     @property
-    def ratio(self) -> float:
-        """The median of the ratios, each of two neighbouring runs."""
-        return statistics.median(a / b for a, b in zip(self.ours, self.theirs, strict=True))
+    def ratios(self) -> tuple[float, ...]:
+        """One of each two neighbouring runs."""
+        return tuple(a / b for a, b in zip(self.ours, self.theirs, strict=True))
 
     def row(self) -> str:
-        low, high = (
-            f(a / b for a, b in zip(self.ours, self.theirs, strict=True)) for f in (min, max)
+        ours, theirs, ratio = map(statistics.median, (self.ours, self.theirs, self.ratios))
+        cells = (
+            self.name,
+            f"{ours:.0f} ms",
+            f"{theirs:.0f} ms",
+            f"{ratio:.2f} ({min(self.ratios):.2f}..{max(self.ratios):.2f})",
+            f"{self.limit:.1f}",
+            "" if self.requests is None else f"{self.requests}",
+            "" if self.down is None else f"{self.down / 1024:.0f} KiB",
         )
-        counts = "" if self.requests is None else f"{self.requests}"
-        size = "" if self.down is None else f"{self.down / 1024:.0f} KiB"
-        ours, theirs = statistics.median(self.ours), statistics.median(self.theirs)
-        return (
-            f"| {self.name} | {ours:.0f} ms | {theirs:.0f} ms | {self.ratio:.2f}"
-            f" ({low:.2f}..{high:.2f}) | {self.limit:.1f} | {counts} | {size} |"
-        )
+        return f"| {' | '.join(cells)} |"
 
 
 HEAD = """\
@@ -97,59 +100,60 @@ def in_turns(
     return tuple(a for a, _ in pairs), tuple(b for _, b in pairs)
 
 
-def promotions(
-    repo: OpsRepo, root: Path, url: str, *, name: str, rounds: int, server: GitHttpServer | None
-) -> Pair:
-    """The promotion against the script, the repository put back before each run."""
-    start = _refs(repo)
-    env = isolated_env()
-    release = repo.release(APP, BEFORE).id
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One ops repository below `root`, and the references that every run begins with."""
 
-    def run(command: Callable[[Path, str, str], Argv]) -> float:
-        _restore(repo, start)
-        if server:
-            server.reset()
-        return timed(command(root, url, release), env)
+    root: Path
+    repo: OpsRepo
+    start: Mapping[str, str]
+    rounds: int
 
-    ours, theirs = in_turns(lambda: run(product), lambda: run(raw), rounds)
-    if not server:
-        return Pair(name, ours, theirs, limit=2.5)
-    run(product)
-    return Pair(name, ours, theirs, 2.5, len(server.requests), server.bytes_down)
+    def compare(self, where: str, url: str, server: GitHttpServer | None = None) -> Pair:
+        """The promotion against the script; requests and bytes are those of one promotion."""
+        name = f"{len(self.repo.apps)} applications, {where}"
+        ours, theirs = in_turns(
+            lambda: self._run(product, url), lambda: self._run(raw, url), self.rounds
+        )
+        if server is None:
+            return Pair(name, ours, theirs, LIMIT)
+        server.reset()
+        self._run(product, url)
+        return Pair(name, ours, theirs, LIMIT, len(server.requests), server.bytes_down)
+
+    def _run(self, command: Callable[[Path, str, str], Argv], url: str) -> float:
+        release = self.repo.release(APP, BEFORE).id
+        self._restore()
+        return timed(command(self.root, url, release), isolated_env())
+
+    def _restore(self) -> None:
+        gone = [f"delete {name}\n" for name in refs(self.repo) if name not in self.start]
+        back = [f"update {name} {oid}\n" for name, oid in self.start.items()]
+        git("update-ref", "--stdin", cwd=self.repo.path, stdin="".join(gone + back).encode())
 
 
-def _refs(repo: OpsRepo) -> dict[str, str]:
+def refs(repo: OpsRepo) -> dict[str, str]:
+    """Every reference with its object."""
     lines = git("for-each-ref", "--format=%(refname) %(objectname)", cwd=repo.path).splitlines()
     return dict(line.split(" ") for line in lines)
 
 
-def _restore(repo: OpsRepo, wanted: Mapping[str, str]) -> None:
-    gone = [f"delete {name}\n" for name in _refs(repo) if name not in wanted]
-    back = [f"update {name} {oid}\n" for name, oid in wanted.items()]
-    git("update-ref", "--stdin", cwd=repo.path, stdin="".join(gone + back).encode())
+def prepare(root: Path, *, apps: int, rounds: int) -> Scene:
+    """An ops repository whose first stage is one release ahead."""
+    path = root / f"{PROJECT}.git"
+    path.parent.mkdir(parents=True)
+    repo = make_ops_repo(path, apps=apps, version=ahead_in(BEFORE))
+    return Scene(root, repo, refs(repo), rounds)
 
 
-def sized(apps: int, rounds: int) -> list[Pair]:
-    """One repository of `apps` applications, over the file system and over HTTP."""
+def sized(apps: int, rounds: int) -> Iterator[Pair]:
+    """One repository, over the file system, over HTTP, and as GitHub serves it."""
     with tempfile.TemporaryDirectory(prefix="bench-") as made:
-        root = Path(made)
-        path = root / f"{PROJECT}.git"
-        path.parent.mkdir(parents=True)
-        repo = make_ops_repo(path, apps=apps, version=ahead_in(BEFORE))
-        rows = [
-            promotions(
-                repo, root, path.as_uri(), name=f"{apps} apps, file", rounds=rounds, server=None
-            )
-        ]
-        for label, depth in (("HTTP", None), ("HTTP, `tree:0` only", 0)):
-            with GitHttpServer(root, tree_depth=depth) as server:
-                url = f"{server.url}/{PROJECT}.git"
-                rows.append(
-                    promotions(
-                        repo, root, url, name=f"{apps} apps, {label}", rounds=rounds, server=server
-                    )
-                )
-        return rows
+        scene = prepare(Path(made), apps=apps, rounds=rounds)
+        yield scene.compare("`file://`", scene.repo.path.as_uri())
+        for where, depth in (("HTTP", None), ("HTTP, `tree:0` only", 0)):
+            with GitHttpServer(scene.root, tree_depth=depth) as server:
+                yield scene.compare(where, f"{server.url}/{PROJECT}.git", server)
 
 
 def start_up(rounds: int) -> Pair:

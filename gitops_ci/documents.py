@@ -6,14 +6,16 @@ parent = the record before. Shared by the local forge and its cluster; knows nei
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
@@ -91,6 +93,39 @@ class Repository:
         with self._faults():
             return self.git.out(*args, stdin=stdin, extra_env=extra_env or {})
 
+    def persist(self, attempt: Callable[[], T]) -> T:
+        """Repeat an attempt that looks, decides and swaps until it wins; `Temporary` in the end.
+
+        The swap alone is what makes it right. The queue only sees to it that those who have lost
+        once do not starve; it lasts as long as the process at the most.
+        """
+        with suppress(LostRace):
+            return attempt()
+        with self._queue():
+            return self._repeat(attempt)
+
+    def _repeat(self, attempt: Callable[[], T]) -> T:
+        words = ""
+        for _ in range(_TRIES):
+            try:
+                return attempt()
+            except LostRace as error:
+                words = error.message
+        raise Temporary(
+            words, hint="run it again; where that does not help, look for a left-over `*.lock` file"
+        )
+
+    @contextmanager
+    def _queue(self) -> Iterator[None]:
+        path = self.git.git_dir / "gitops-ci-queue"
+        try:
+            turn = path.open("ab")
+        except OSError as error:
+            raise ForgeError(f"`{path}` cannot be written: {error.strerror}") from error
+        with turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            yield
+
     @contextmanager
     def _faults(self) -> Iterator[None]:
         if not (self.git.git_dir / "HEAD").is_file():
@@ -147,22 +182,6 @@ class Swap:
         if self.new is None:
             return f"verify {self.ref} {self.old}"
         return f"update {self.ref} {self.new} {self.old}"
-
-
-def persist(attempt: Callable[[], T]) -> T:
-    """Repeat an attempt that looks, decides and swaps until it wins; `Temporary` in the end.
-
-    Every lost race is somebody else's success, and git itself waits for a locked ref.
-    """
-    words = ""
-    for _ in range(_TRIES):
-        try:
-            return attempt()
-        except LostRace as error:
-            words = error.message
-    raise Temporary(
-        words, hint="run it again; where that does not help, look for a left-over `*.lock` file"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +253,7 @@ class Documents:
         self, name: str, kind: type[T], change: Callable[[T | None], Entry[T] | None]
     ) -> None:
         """Bring a document from what it is to what `change` makes of it; None leaves it."""
-        persist(lambda: self._change(name, kind, change))
+        self.repository.persist(lambda: self._change(name, kind, change))
 
     def _change(
         self, name: str, kind: type[T], change: Callable[[T | None], Entry[T] | None]
@@ -283,13 +302,18 @@ def parse(text: str, kind: type[T]) -> T:
     return data
 
 
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def _shape(kind: Any, value: Any) -> Any:
     """`value` as JSON gives it, as the annotation `kind` wants it."""
     inner = get_args(kind)
-    if is_dataclass(kind):
-        hints = get_type_hints(kind)
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = _hints(kind)
         known = {name: _shape(hints[name], item) for name, item in value.items() if name in hints}
-        return kind(**known)  # type: ignore[operator]  # a class, as `_shape` is given annotations
+        return kind(**known)
     if get_origin(kind) is UnionType:
         return None if value is None else _shape(inner[0], value)
     if get_origin(kind) in {tuple, frozenset}:

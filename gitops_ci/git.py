@@ -34,6 +34,7 @@ from gitops_ci.forge import Relation
 from gitops_ci.gitcall import Git, environment
 
 TREE_MODE = "40000"
+SUBMODULE_MODE = "160000"
 
 
 class Rung(StrEnum):
@@ -92,8 +93,8 @@ class _Missing(Exception):  # noqa: N818 - control flow inside this module
 class Objects:
     """Reads objects of one repository through one `cat-file`, as long as it lives."""
 
-    def __init__(self, git: Git) -> None:
-        self.git = git
+    def __init__(self, git: Git, *, reader: Git | None = None) -> None:
+        self.git, self._reader = git, reader or git
         self._dialogue: process.Dialogue | None = None
         self._trees: dict[str, dict[str, Entry]] = {}
 
@@ -210,16 +211,16 @@ class Objects:
 
     def _talk(self) -> process.Dialogue:
         if self._dialogue is None:
-            self._dialogue = self.git.dialogue("cat-file", "--batch-command")
+            self._dialogue = self._reader.dialogue("cat-file", "--batch-command")
         return self._dialogue
 
 
 class Remote(Objects):
     """A scratch copy of one remote repository; `close` it, its directory is the caller's."""
 
-    def __init__(self, git: Git, *, url: str, default_branch: str, commits_by: str = "") -> None:
-        super().__init__(git)
-        self.url, self.default_branch, self.committer = url, default_branch, commits_by
+    def __init__(self, git: Git, *, reader: Git, url: str, default_branch: str) -> None:
+        super().__init__(git, reader=reader)
+        self.url, self.default_branch = url, default_branch
         self.tip = ""
         self.branches: Mapping[str, str] = {}
         self._rung = Rung.UPPER_TREES
@@ -237,12 +238,11 @@ class Remote(Objects):
     ) -> Remote:
         """Make the empty copy in `scratch`. Raises `ConfigError` for a URL that may not be used."""
         full = environment(env, {"GIT_ALLOW_PROTOCOL": _protocol(url)})
-        full = _with_token(full, url, token)
-        git = Git(scratch / "ops.git", full)
+        git = Git(scratch / "ops.git", _configured(full, *_PARTIAL, *_header(url, token)))
         git.out("init", "--quiet", "--bare", "--template=")
         with (git.git_dir / "config").open("a", encoding="utf-8") as config:
             config.write(_CONFIG.format(url=url.replace("\\", "\\\\").replace('"', '\\"')))
-        return cls(git, url=url, default_branch=default_branch)
+        return cls(git, reader=Git(git.git_dir, full), url=url, default_branch=default_branch)
 
     # --- fetching ------------------------------------------------------------
 
@@ -292,12 +292,9 @@ class Remote(Objects):
         later = tuple(ahead)
         while missing := self._steps(places):
             self._fetch_ids((*missing, *self._missing_trees(later)), Rung.NO_TREES)
-        tops = [
-            entry.oid for entry in map(self.entry, places) if entry and not self._is_whole(entry)
-        ]
-        if tops:
-            self._fetch_ids(tops, Rung.OFF)
-            self._whole.update(tops)
+        gaps = [oid for top in map(self.entry, places) if top for oid in self._gaps(top)]
+        if gaps:
+            self._fetch_ids(gaps, Rung.OFF)
 
     def _steps(self, places: Iterable[Place]) -> list[str]:
         """Trees missing on the way to the places; with them, files that are reached already."""
@@ -321,19 +318,17 @@ class Remote(Objects):
                 missing[absent.oid] = None
         return list(missing)
 
-    def _is_whole(self, entry: Entry) -> bool:
-        if entry.oid in self._whole or entry.mode == "160000":
-            return True
-        if entry.is_tree:
-            try:
-                whole = all(self._is_whole(inner) for inner in self._tree(entry.oid).values())
-            except _Missing:
-                return False
-        else:
-            whole = self.has(entry.oid)
-        if whole:
+    def _gaps(self, entry: Entry) -> list[str]:
+        """What is missing of an entry. A tree that is here is looked into: git would not fetch it."""
+        if entry.oid in self._whole or entry.mode == SUBMODULE_MODE:
+            return []
+        if not self.has(entry.oid):
+            return [entry.oid]
+        inner = self._tree(entry.oid).values() if entry.is_tree else ()
+        gaps = [oid for each in inner for oid in self._gaps(each)]
+        if not gaps:
             self._whole.add(entry.oid)
-        return whole
+        return gaps
 
     def _fetch_ids(self, oids: Iterable[str], rung: Rung, *, depth: int | None = None) -> None:
         wanted = list(dict.fromkeys(oids))
@@ -417,8 +412,6 @@ class Remote(Objects):
 _CONFIG = """\
 [remote "origin"]
 \turl = "{url}"
-\tpromisor = true
-\tpartialclonefilter = tree:0
 [fetch]
 \tnegotiationAlgorithm = noop
 [gc]
@@ -433,6 +426,9 @@ _CONFIG = """\
 [core]
 \thooksPath = /dev/null
 """
+
+# Only for calls that talk to the remote: with them `cat-file` dies of what is not there.
+_PARTIAL = (("remote.origin.promisor", "true"), ("remote.origin.partialclonefilter", "tree:0"))
 
 _RACE = re.compile(
     r"non-fast-forward|fetch first|stale info|failed to update ref|cannot lock ref"
@@ -504,18 +500,22 @@ def _protocol(url: str) -> str:
     raise ConfigError(f"`{url}` is no URL that git may use here", hint="use https or ssh")
 
 
-def _with_token(env: dict[str, str], url: str, token: Token | None) -> dict[str, str]:
-    """The environment with the token as a header for this URL; never an argument, never a file."""
+def _configured(env: Mapping[str, str], *pairs: tuple[str, str]) -> dict[str, str]:
+    """The environment with more git configuration, after what is there."""
+    configured, number = dict(env), int(env.get("GIT_CONFIG_COUNT") or 0)
+    for number, (key, value) in enumerate(pairs, number):
+        configured |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return configured | {"GIT_CONFIG_COUNT": str(number + 1)} if pairs else configured
+
+
+def _header(url: str, token: Token | None) -> tuple[tuple[str, str], ...]:
+    """The token as a header for this server; never an argument, never a file."""
     if token is None or not url.startswith("http"):
-        return env
+        return ()
     pair = base64.b64encode(f"{token.user}:{token.value}".encode()).decode()
-    number = int(env.get("GIT_CONFIG_COUNT", "0"))
     parts = urlsplit(url)
-    return env | {
-        "GIT_CONFIG_COUNT": str(number + 1),
-        f"GIT_CONFIG_KEY_{number}": f"http.{parts.scheme}://{parts.netloc}/.extraHeader",
-        f"GIT_CONFIG_VALUE_{number}": f"Authorization: Basic {pair}",
-    }
+    key = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
+    return ((key, f"Authorization: Basic {pair}"),)
 
 
 _PERSON = re.compile(rb"(?:author|committer) (.*) (\d+) ([-+]\d+)")

@@ -123,13 +123,13 @@ def parse_directory(layout: Layout, path: str) -> Place | None:
 
 def _matched(template: str, path: str) -> dict[str, str] | None:
     """What stands for each segment of the template, and the rest of the path."""
-    segments = path.split("/")
-    if not _is_plain(path) or len(segments) < template.count("/") + 1:
+    said, segments = template.split("/"), path.split("/")
+    if not _is_plain(path) or len(segments) < len(said):
         return None
-    found = dict(zip(template.split("/"), segments, strict=False))
-    if any(said != segment and said not in _PLACEHOLDERS for said, segment in found.items()):
+    pairs = tuple(zip(said, segments, strict=False))
+    if any(name != segment and name not in _PLACEHOLDERS for name, segment in pairs):
         return None
-    return found | {_REST: "/".join(segments[template.count("/") + 1 :])}
+    return dict(pairs) | {_REST: "/".join(segments[len(said) :])}
 
 
 def _is_plain(path: str) -> bool:

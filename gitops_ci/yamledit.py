@@ -61,7 +61,7 @@ def set_scalars(text: str, edits: Mapping[str, str], *, source: str) -> str:
             problems.extend(error.problems)
             hints.append(error.hint or "")
     if problems:
-        raise ConfigError(*problems, hint="; ".join(dict.fromkeys(hints)))
+        raise ConfigError(*problems, hint="; ".join(list(dict.fromkeys(hints))[:_MAX_HINTS]))
     _prove(changes, source)
     return _spliced(text, changes)
 

@@ -167,7 +167,7 @@ class _Builder:
     def _count(self, event: Any, path: Path) -> None:
         self._nodes += 1
         line = event.start_mark.line + 1
-        if len(path) > MAX_DEPTH:
+        if len(path) >= MAX_DEPTH and hasattr(event, "flow_style"):
             what = f"is nested deeper than {MAX_DEPTH} levels"
             raise self._refusal(line, path[:3], what, "flatten it")
         if self._nodes > MAX_NODES:

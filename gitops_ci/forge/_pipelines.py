@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from gitops_ci.documents import Document, Documents, Entry, Swap, persist
+from gitops_ci.documents import Document, Documents, Entry, Swap
 from gitops_ci.errors import Conflict, NotFound
 from gitops_ci.forge import Job, JobState
 from gitops_ci.forge._records import FINAL, Pipeline, moved
@@ -73,7 +73,7 @@ class Pipelines:
                 self.documents.repository.swap(Swap(document.ref, document.record, record))
             return new
 
-        return persist(attempt)
+        return self.documents.repository.persist(attempt)
 
     def _find(self, number: int) -> tuple[Document[Pipeline], Job]:
         commits = _name(f"{number // _RUNS:0{_DIGITS}x}*")

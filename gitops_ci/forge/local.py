@@ -18,7 +18,6 @@ from gitops_ci.documents import (
     Repository,
     Swap,
     check_user,
-    persist,
 )
 from gitops_ci.errors import Conflict, Forbidden, NotFound
 from gitops_ci.forge import (
@@ -195,7 +194,7 @@ class LocalForge:
     def open(self, draft: Draft) -> MergeRequest:
         self._people.require_write()
         head = self._proposable(draft)
-        return self.get(persist(lambda: self._claim(draft, head)))
+        return self.get(self._repository.persist(lambda: self._claim(draft, head)))
 
     def _claim(self, draft: Draft, head: str) -> int:
         """One attempt; that the number is still free proves that the look at all is current."""
@@ -288,7 +287,7 @@ class LocalForge:
     # merging
 
     def merge(self, number: int, *, head: str) -> MergeRequest:
-        persist(lambda: self._merge(number, head))
+        self._repository.persist(lambda: self._merge(number, head))
         return self.get(number)
 
     def _merge(self, number: int, head: str) -> None:

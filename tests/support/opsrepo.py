@@ -98,8 +98,9 @@ kind: Release
 app: {app}
 id: {Release(app, version, tree).id}
 tree: {tree}
-images: [{{name: web, ref: "{image(app, version)}"}}]
-chart: {{name: web, version: 1.8.2}}
+images:
+  - {{name: web, ref: "{image(app, version)}"}}
+chart: {{name: web, version: "1.8.2"}}
 source: {{project: shop/{app}, commit: {commit}, merge_request: 118}}
 {_evidence(stage)}"""
 

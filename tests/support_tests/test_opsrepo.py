@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from gitops_ci import config, release
 from tests.support.builder import git
 from tests.support.opsrepo import (
+    POLICY,
     STAGES,
     OpsRepo,
     ahead_in,
@@ -122,5 +124,11 @@ def test_a_thousand_applications_are_all_there(tmp_path: Path) -> None:
     assert len(repo.apps) == 1000
 
 
-def test_the_passport_is_a_pure_function() -> None:
-    assert passport("a", "1", "0" * 40, "tst") == passport("a", "1", "0" * 40, "tst")
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_passport_is_written_as_the_product_writes_it(stage: str) -> None:
+    text = passport("shop-web", "2.14.0", "4be1c07d2a91" + "0" * 28, stage)
+    assert release.dump(release.parse(text, source="release.yaml")) == text
+
+
+def test_the_policy_is_one_that_the_product_reads() -> None:
+    assert [stage.name for stage in config.parse_ops(POLICY, source="x").stages] == list(STAGES)

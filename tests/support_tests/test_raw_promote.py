@@ -1,4 +1,4 @@
-"""The yardstick of the benchmarks does the whole work of a promotion, in as few requests as git can."""
+"""The yardstick of the benchmarks does all of a promotion, in as few requests as git can."""
 
 from __future__ import annotations
 

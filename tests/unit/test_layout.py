@@ -90,6 +90,13 @@ def test_what_is_no_place_of_an_application_is_refused(path: str) -> None:
     assert layout.parse_directory(DEFAULT, path) is None
 
 
+@pytest.mark.parametrize("path", ["x/tst/on/shop", "on/tst/x/shop", "on/tst/shop"])
+def test_a_folder_that_the_template_names_twice_must_be_there_twice(path: str) -> None:
+    where = Layout(path="on/{stage}/on/{app}")
+    assert layout.parse_directory(where, path) is None
+    assert layout.parse_directory(where, "on/tst/on/shop") == ("tst", "shop", "")
+
+
 def test_our_own_folders_are_no_application() -> None:
     assert layout.parse_directory(APP_FIRST, "argocd/projects/x.yaml") is None
     assert layout.parse_directory(STAGE_FIRST, "holds/shop/release.yaml") is None

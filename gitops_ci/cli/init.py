@@ -1,0 +1,113 @@
+"""`init`: what a repository needs, written where it is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import click
+
+from gitops_ci.cli.app import App
+from gitops_ci.cli.options import option
+from gitops_ci.commands import init as initialising
+from gitops_ci.scaffold import Forge
+
+DIRECTORY = option(
+    "--directory", type=click.Path(path_type=Path), default=Path(), help="The repository."
+)
+CHECK = option("--check", is_flag=True, help="Write nothing; exit 1 where something drifted.")
+OUTPUT = option(
+    "--output", type=click.Choice(["text", "json"]), default="text", help="What to print."
+)
+
+
+@click.group()
+def init() -> None:
+    """Write what a repository needs. Files that are there are never changed."""
+
+
+@init.command()
+@DIRECTORY
+@option("--name", metavar="NAME", help="The application's name; default: the folder's.")
+@option("--ops-repo", metavar="PROJECT", help="Project of the ops repository.")
+@option("--stages", metavar="A,B,C", help="Stages to write values for.")
+@CHECK
+@OUTPUT
+def app(
+    directory: Path,
+    name: str | None,
+    ops_repo: str | None,
+    stages: str | None,
+    check: bool,
+    output: str,
+) -> int:
+    """Prepare a dev repository: configuration, values, a chart where there is none."""
+    named = {"stages": _list(stages)} if stages else {}
+    result = initialising.app(directory, name=name, ops_project=ops_repo, check=check, **named)
+    return _finish(result, output)
+
+
+@init.command()
+@DIRECTORY
+@option(
+    "--forge",
+    type=click.Choice([each.value for each in Forge]),
+    default="both",
+    help="Whose files to write.",
+)
+@option("--url", metavar="URL", help="Where Argo CD clones the repository from.")
+@option("--branch", metavar="NAME", default="main", show_default=True, help="Its default branch.")
+@option("--stages", metavar="A,B,C", help="The stages, in order; the first one is automatic.")
+@option(
+    "--platform", metavar="GROUP", default="platform", show_default=True, help="Who owns policy."
+)
+@option(
+    "--operations",
+    metavar="GROUP",
+    default="operations",
+    show_default=True,
+    help="Who owns secrets.",
+)
+@CHECK
+@OUTPUT
+def ops(
+    directory: Path,
+    forge: str,
+    url: str | None,
+    branch: str,
+    stages: str | None,
+    platform: str,
+    operations: str,
+    check: bool,
+    output: str,
+) -> int:
+    """Prepare an ops repository: policy, owners, the Argo CD manifests."""
+    result = initialising.ops(
+        directory,
+        forge=Forge(forge),
+        url=url,
+        branch=branch,
+        stages=_list(stages) if stages else None,
+        platform=platform,
+        operations=operations,
+        check=check,
+    )
+    return _finish(result, output)
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
+_WORDS = {
+    "written": "wrote",
+    "missing": "missing",
+    "differs": "differs, left as it is",
+    "unchanged": "as it should be",
+}
+
+
+def _finish(result: initialising.Result, output: str) -> int:
+    data = dataclasses.asdict(result)
+    lines = [f"{word}: {path}" for key, word in _WORDS.items() for path in data[key]]
+    return App(output=output).finish(data, "\n".join(lines), code=result.exit_code)
