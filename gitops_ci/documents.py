@@ -37,7 +37,7 @@ T = TypeVar("T")
 PREFIX = "refs/gitops-ci/"
 ABSENT = "0" * 40
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-_TRIES = 60
+_TRIES = 30
 _FORMAT = "--format=%(refname)%00%(objectname)%00%(contents:body)%00"
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\[\]-]{0,99}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -228,3 +229,9 @@ def append_text(path: Path, text: str) -> None:
 def is_full(error: OSError) -> bool:
     """Whether an error says that there is no room left."""
     return error.errno in _FULL
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory with everything in it; one that is not there is fine."""
+    with told("removed", path), suppress(FileNotFoundError):
+        shutil.rmtree(path)

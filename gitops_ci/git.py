@@ -93,8 +93,8 @@ class _Missing(Exception):  # noqa: N818 - control flow inside this module
 class Objects:
     """Reads objects of one repository through one `cat-file`, as long as it lives."""
 
-    def __init__(self, git: Git, *, reader: Git | None = None) -> None:
-        self.git, self._reader = git, reader or git
+    def __init__(self, git: Git) -> None:
+        self.git = git
         self._dialogue: process.Dialogue | None = None
         self._trees: dict[str, dict[str, Entry]] = {}
 
@@ -211,15 +211,16 @@ class Objects:
 
     def _talk(self) -> process.Dialogue:
         if self._dialogue is None:
-            self._dialogue = self._reader.dialogue("cat-file", "--batch-command")
+            self._dialogue = self.git.dialogue("cat-file", "--batch-command")
         return self._dialogue
 
 
 class Remote(Objects):
     """A scratch copy of one remote repository; `close` it, its directory is the caller's."""
 
-    def __init__(self, git: Git, *, reader: Git, url: str, default_branch: str) -> None:
-        super().__init__(git, reader=reader)
+    def __init__(self, git: Git, *, fetcher: Git, url: str, default_branch: str) -> None:
+        super().__init__(git)
+        self._fetcher = fetcher
         self.url, self.default_branch = url, default_branch
         self.tip = ""
         self.branches: Mapping[str, str] = {}
@@ -238,11 +239,13 @@ class Remote(Objects):
     ) -> Remote:
         """Make the empty copy in `scratch`. Raises `ConfigError` for a URL that may not be used."""
         full = environment(env, {"GIT_ALLOW_PROTOCOL": _protocol(url)})
-        git = Git(scratch / "ops.git", _configured(full, *_PARTIAL, *_header(url, token)))
+        full = _configured(full, *_header(url, token))
+        git = Git(scratch / "ops.git", full)
         git.out("init", "--quiet", "--bare", "--template=")
         with (git.git_dir / "config").open("a", encoding="utf-8") as config:
             config.write(_CONFIG.format(url=url.replace("\\", "\\\\").replace('"', '\\"')))
-        return cls(git, reader=Git(git.git_dir, full), url=url, default_branch=default_branch)
+        fetcher = Git(git.git_dir, _configured(full, *_PARTIAL))
+        return cls(git, fetcher=fetcher, url=url, default_branch=default_branch)
 
     # --- fetching ------------------------------------------------------------
 
@@ -254,7 +257,7 @@ class Remote(Objects):
         specs = [f"+refs/heads/{self.default_branch}:refs/remotes/origin/{self.default_branch}"]
         specs += [f"+refs/heads/{pattern}:refs/remotes/origin/{pattern}" for pattern in patterns]
         for rung in list(Rung)[list(Rung).index(self._rung) :]:
-            with self.git.start(*self._fetch_args(rung, depth=1), *specs) as running:
+            with self._fetcher.start(*self._fetch_args(rung, depth=1), *specs) as running:
                 meanwhile()
                 done = running.wait()
             if done.ok:
@@ -333,7 +336,7 @@ class Remote(Objects):
     def _fetch_ids(self, oids: Iterable[str], rung: Rung, *, depth: int | None = None) -> None:
         wanted = list(dict.fromkeys(oids))
         args = self._fetch_args(rung, depth=depth)
-        done = self.git.run(
+        done = self._fetcher.run(
             *args[:-2], "--stdin", *args[-2:], stdin="".join(f"{oid}\n" for oid in wanted).encode()
         )
         if not done.ok:
@@ -427,7 +430,7 @@ _CONFIG = """\
 \thooksPath = /dev/null
 """
 
-# Only for calls that talk to the remote: with them `cat-file` dies of what is not there.
+# Only for fetching: with them git would try to fetch whatever it misses, and die of it.
 _PARTIAL = (("remote.origin.promisor", "true"), ("remote.origin.partialclonefilter", "tree:0"))
 
 _RACE = re.compile(

@@ -53,6 +53,7 @@ def app(
     "--forge",
     type=click.Choice([each.value for each in Forge]),
     default="both",
+    envvar="GITOPS_CI_INIT_FORGE",
     help="Whose files to write.",
 )
 @option("--url", metavar="URL", help="Where Argo CD clones the repository from.")

@@ -1,0 +1,164 @@
+"""What the demo tells, step by step, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gitops_ci import files
+from gitops_ci.commands.demo.world import APP, World
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How it ended."""
+
+    live: tuple[tuple[str, str], ...]  # stage and the release that runs there
+    status: str
+
+
+def tell(world: World) -> Story:
+    """The whole story."""
+    _set_the_scene(world)
+    _first_release(world)
+    _overtaken(world)
+    _stopped(world)
+    world.write_down()
+    status = world.status()
+    _the_end(world, status)
+    live = tuple((stage, world.live_in(stage)) for stage in ("itg", "tst", "perf", "prod"))
+    return Story(live, status)
+
+
+def _set_the_scene(world: World) -> None:
+    world.say(f"""
+A small team builds the application {APP}. It has two repositories:
+
+  shop/web           the code, the Helm chart, and the configuration of each stage   (dev repo)
+  platform/shop-ops  what each stage runs; Argo CD watches it                          (ops repo)
+
+A release shall go through four stages: itg, tst, perf, prod. Nobody copies anything by hand, and
+nothing enters a stage without a merge request that shows exactly what changes there.""")
+
+
+def _first_release(world: World) -> None:
+    commit = _merge(world, "1.0.0", "Greet customers by name", first=True)
+    world.say("\n== itg: the automatic stage")
+    world.say(
+        "  The dev pipeline proposes the release. The job ends at once; nothing waits on a runner."
+    )
+    world.run_jobs(commit, "1.0.0")
+    world.say("  The ops pipeline judges the merge request. itg asks for no approval: it merges.")
+    world.reconcile()
+    _automatic_sync(world)
+    world.say("  Live: the ops pipeline says so on the merge commit and starts the tests.")
+    world.reconcile()
+    world.run_jobs(commit, "1.0.0")
+    _reviewed(world, commit, "tst", ("tara",), "1.0.0")
+    _reviewed(world, commit, "perf", ("petra",), "1.0.0")
+    _reviewed(world, commit, "prod", ("olaf", "oksana"), "1.0.0")
+    world.say(
+        "\n  1.0.0 is in production. The same tree of files went all the way, by four merge requests."
+    )
+
+
+def _merge(world: World, version: str, subject: str, *, first: bool = False) -> str:
+    """A developer's merge: a new commit on main, and its pipeline."""
+    page = world.root / "web" / "src" / "index.html"
+    text = files.read_text(page)
+    files.write_text(page, text + f"<!-- {version}: {subject} -->\n")
+    commit = world.commit("web", subject)
+    world.git("tag", version, cwd="web")
+    world.say(f"\n== Anna merges “{subject}”: version {version}, commit {commit[:12]}")
+    if first:
+        world.say(
+            "  CI builds and pushes the image; from here on the image is named by its digest."
+        )
+    world.start_pipeline(commit)
+    return commit
+
+
+def _automatic_sync(world: World) -> None:
+    world.say("  Argo CD sees the new commit on main and syncs itg by itself.  [played]")
+    world.sync("itg")
+
+
+def _reviewed(
+    world: World,
+    commit: str,
+    stage: str,
+    owners: tuple[str, ...],
+    version: str,
+    *,
+    failing: str = "",
+) -> None:
+    """One stage with people: review, merge, Sync, tests."""
+    world.say(f"\n== {stage}: reviewed, and synced by hand")
+    world.say("  The ops pipeline judges the proposal, and posts what the cluster will be told.")
+    world.reconcile()
+    for owner in owners:
+        world.approve(owner, stage)
+    world.say("  Enough approvals on exactly this commit: the ops pipeline merges.")
+    world.reconcile()
+    world.say(
+        f"  {owners[0].capitalize()} presses Sync in Argo CD when it suits {stage}.  [played]"
+    )
+    world.sync(stage)
+    world.say("  Live: its tests may start.")
+    world.reconcile()
+    world.run_jobs(commit, version, failing=failing)
+
+
+def _through_itg(world: World, version: str, subject: str) -> str:
+    commit = _merge(world, version, subject)
+    world.run_jobs(commit, version)
+    world.reconcile()
+    _automatic_sync(world)
+    world.reconcile()
+    world.run_jobs(commit, version)
+    return commit
+
+
+def _overtaken(world: World) -> None:
+    world.say("\n== Two releases at once: the newer one overtakes")
+    _through_itg(world, "1.1.0", "Show prices with tax")
+    older = world.open_request("tst")
+    world.say(
+        f"  1.1.0 is proposed for tst as !{older.number}. Tara is at lunch; meanwhile 1.2.0 comes along."
+    )
+    _through_itg(world, "1.2.0", "Show prices without tax to companies")
+    newer = world.open_request("tst")
+    world.say(
+        f"  !{older.number} was closed with a link to !{newer.number}: tst never goes back by accident."
+    )
+
+
+def _stopped(world: World) -> None:
+    world.say("\n== A failed suite stops the way")
+    commit = world.git("rev-parse", "HEAD", cwd="web").strip()
+    _reviewed(world, commit, "tst", ("tara",), "1.2.0", failing="acceptance-tests")
+    world.reconcile()
+    world.say("  acceptance-tests failed, so promote-perf never starts. Somebody tries it by hand:")
+    known = {"GITLAB_CI": "true", "CI_PROJECT_PATH": "shop/web", "CI_COMMIT_SHA": commit}
+    line = next(
+        line for line in files.read_text(world.root / "jobs" / f"{commit[:12]}.env").splitlines()
+        if line.startswith("GITOPS_RELEASE=")
+    )  # fmt: skip
+    known["GITOPS_RELEASE"] = line.partition("=")[2]
+    claims = ("--suite", "acceptance-tests=passed", "--suite", "functional-tests=passed")
+    world.command("promote", "--stage", "perf", *claims, cwd="web", env=known)
+    world.say("  The ops side has read the job itself. perf and prod keep 1.0.0.")
+
+
+def _the_end(world: World, status: str) -> None:
+    world.say("\n== Who has what\n")
+    world.say(status.rstrip())
+    root = world.root
+    world.say(f"""
+== Look around
+
+  {root}/web                     the dev repo: chart, values, gitops-ci.yaml
+  {root}/ops                     the ops repo (git pull, then git log --graph)
+  {root}/merge-requests/2.md     what Tara read before she approved
+  {root}/forge                   the forge: two bare repositories, everything else in their refs
+  git --git-dir {root}/forge/platform/shop-ops.git log refs/gitops-ci/mr/2    its audit trail
+""")
