@@ -85,9 +85,9 @@ class Place:
 class _Missing(Exception):  # noqa: N818 - control flow inside this module
     """A tree on the way is not here yet."""
 
-    def __init__(self, oid: str) -> None:
+    def __init__(self, oid: str, level: int = 0) -> None:
         super().__init__(oid)
-        self.oid = oid
+        self.oid, self.level = oid, level
 
 
 class Objects:
@@ -114,8 +114,8 @@ class Objects:
     def entry(self, place: Place) -> Entry | None:
         """What lies at a place, None where there is nothing."""
         entry = Entry(TREE_MODE, self.commit(place.commit).tree)
-        for name in filter(None, place.path.split("/")):
-            found = self._tree(entry.oid).get(name) if entry.is_tree else None
+        for level, name in enumerate(filter(None, place.path.split("/"))):
+            found = self._tree(entry.oid, level).get(name) if entry.is_tree else None
             if found is None:
                 return None
             entry = found
@@ -155,11 +155,11 @@ class Objects:
             else:
                 yield prefix + name, entry
 
-    def _tree(self, oid: str) -> dict[str, Entry]:
+    def _tree(self, oid: str, level: int = 0) -> dict[str, Entry]:
         if oid not in self._trees:
             raw = self._raw(oid)
             if raw is None:
-                raise _Missing(oid)
+                raise _Missing(oid, level)
             self._trees[oid] = dict(_parse_tree(raw))
         return self._trees[oid]
 
@@ -292,34 +292,28 @@ class Remote(Objects):
 
         Trees on the way to the places in `ahead` come along as far as that costs no request more.
         """
-        later = tuple(ahead)
-        while missing := self._steps(places):
-            self._fetch_ids((*missing, *self._missing_trees(later)), Rung.NO_TREES)
+        everything = (*places, *ahead)
+        while any(map(self._next, places)):
+            self._fetch_ids(self._nearest(everything), Rung.NO_TREES)
         gaps = [oid for top in map(self.entry, places) if top for oid in self._gaps(top)]
         if gaps:
             self._fetch_ids(gaps, Rung.OFF)
 
-    def _steps(self, places: Iterable[Place]) -> list[str]:
-        """Trees missing on the way to the places; with them, files that are reached already."""
-        trees = self._missing_trees(places)
-        files = [entry.oid for entry in self._reached(places) if not entry.is_tree]
-        return trees + [oid for oid in files if not self.has(oid)] if trees else []
+    def _nearest(self, places: Iterable[Place]) -> list[str]:
+        """The next objects of one level: a server leaves out one that lies inside another."""
+        steps = [step for step in map(self._next, places) if step]
+        level = min(level for level, _ in steps)
+        return [oid for at, oid in steps if at == level]
 
-    def _reached(self, places: Iterable[Place]) -> Iterable[Entry]:
-        for place in places:
-            with suppress(_Missing):
-                entry = self.entry(place)
-                if entry:
-                    yield entry
-
-    def _missing_trees(self, places: Iterable[Place]) -> list[str]:
-        missing: dict[str, None] = {}
-        for place in places:
-            try:
-                self.entry(place)
-            except _Missing as absent:
-                missing[absent.oid] = None
-        return list(missing)
+    def _next(self, place: Place) -> tuple[int, str] | None:
+        """The first object missing on the way to a place, the file at its end included."""
+        try:
+            entry = self.entry(place)
+        except _Missing as absent:
+            return absent.level, absent.oid
+        if entry is None or entry.is_tree or self.has(entry.oid):
+            return None
+        return len(place.path.split("/")), entry.oid
 
     def _gaps(self, entry: Entry) -> list[str]:
         """What is missing of an entry. A tree that is here is looked into: git would not fetch it."""

@@ -5,6 +5,7 @@ Reads policy from the tip of the default branch and from nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitops_ci import chart, config, holds, layout, release
@@ -41,19 +42,24 @@ def read(remote: Remote, forge: Forge, stage: str | None = None, app: str | None
     Where a stage and an application are named, their directories come in the same requests.
     """
     tip = remote.tip
-    named = (stage, app) if stage and app else None
-    usual = [Place(tip, layout.directory(Layout(), *named))] if named else []
-    remote.need(Place(tip, layout.CONFIG), ahead=usual)
+    if not (stage and app):
+        remote.need(Place(tip, layout.CONFIG), Place(tip, layout.HOLDS))
+        return Ops(remote, forge, _policy(remote), holds_at(remote, tip))
+    usual = layout.directory(Layout(), stage, app)
+    ahead = [Place(commit, usual) for commit in (tip, *remote.branches.values())]
+    remote.need(Place(tip, layout.CONFIG), ahead=(Place(tip, layout.HOLDS), *ahead))
     policy = _policy(remote)
-    directories = _directories(policy, *named) if named else ()
-    remote.need(Place(tip, layout.HOLDS), *(Place(tip, path) for path in directories))
-    return Ops(remote, forge, policy, _holds(remote))
+    remote.need(Place(tip, layout.HOLDS), *_places(remote, policy, stage, app))
+    return Ops(remote, forge, policy, holds_at(remote, tip))
 
 
-def _directories(ops: OpsRepository, stage: str, app: str) -> tuple[str, ...]:
-    found = ops.stage(stage)
-    stages = (stage, *found.after) if found else ()
-    return tuple(layout.directory(ops.layout, name, app) for name in stages)
+def _places(remote: Remote, policy: OpsRepository, stage: str, app: str) -> Iterable[Place]:
+    """The application's directories: in the stage, in those before it, and on our branches."""
+    found = policy.stage(stage)
+    for name in (stage, *(found.after if found else ())):
+        yield Place(remote.tip, layout.directory(policy.layout, name, app))
+    for commit in remote.branches.values():
+        yield Place(commit, layout.directory(policy.layout, stage, app))
 
 
 def _policy(remote: Remote) -> OpsRepository:
@@ -66,10 +72,6 @@ def _policy(remote: Remote) -> OpsRepository:
             hint="run `gitops-ci init ops` in the ops repository and merge what it writes",
         )
     return config.parse_ops(raw, source=f"{layout.CONFIG} of the ops repository")
-
-
-def _holds(remote: Remote) -> tuple[Hold, ...]:
-    return holds_at(remote, remote.tip)
 
 
 def holds_at(objects: Objects, commit: str) -> tuple[Hold, ...]:
