@@ -7,6 +7,7 @@ of pairs do, and so do requests and bytes, which are counted, not timed.
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import subprocess  # noqa: TID251 - whole processes are what is timed
 import sys
@@ -14,32 +15,70 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.support.builder import git, isolated_env
+from gitops_ci import names
+from gitops_ci.forge import CheckState, Draft
+from gitops_ci.forge.local import LocalForge
+from tests.support.builder import commit, git, init, isolated_env, write_tree
 from tests.support.git_http import GitHttpServer
-from tests.support.opsrepo import OpsRepo, ahead_in, make_ops_repo
+from tests.support.opsrepo import (
+    CHART,
+    OpsRepo,
+    Passport,
+    Release,
+    content,
+    make_ops_repo,
+    passport,
+)
 
 RAW = Path(__file__).with_name("raw_promote.sh")
-PROJECT = "platform/shop-ops"
+PROJECT, DEV = "platform/shop-ops", "shop/app-00005"
 APP, BEFORE, STAGE, SUITE = "app-00005", "itg", "tst", "integration-tests"
 
-LIMIT = 2.5  # times the script, on the embedded forge
+LOCAL_LIMIT = 2.5  # times the script and one start of Python with the SDK and the validator
+HTTP_LIMIT = 1.5
 
 Argv = tuple[str, ...]
 
+START: Argv = (sys.executable, "-c", "import gitlab, jsonschema")
 
-def product(root: Path, url: str, release: str) -> Argv:
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One promotion, by us and by the script."""
+
+    name: str
+    ours: Argv
+    theirs: Argv
+
+
+def later_stage(release: Release) -> Work:
+    """A release that was live and tested in the stage before."""
+    ours = ("--stage", STAGE, "--release", release.id, "--suite", f"{SUITE}=passed")
+    return Work("later stage", ours, (BEFORE, STAGE, APP, SUITE))
+
+
+def first_stage() -> Work:
+    """A release made from a work tree."""
+    image = f"{APP}=registry.example.com/shop/web:2.0.0@sha256:{'a' * 64}"
+    ours = ("--stage", BEFORE, "--version", "2.0.0", "--image", image)
+    return Work("first stage", ours, (BEFORE, BEFORE, APP, SUITE))
+
+
+def product(root: Path, url: str, work: Work) -> Argv:
     """The promotion under test, on the embedded forge, its git going over `url`."""
     return (
-        *(sys.executable, "-m", "gitops_ci", "promote", "--stage", STAGE, "--release", release),
+        *(sys.executable, "-m", "gitops_ci", "promote", *work.ours),
         *("--forge", "local", "--forge-url", root.as_uri(), "--git-url", url),
+        *("--project", DEV, "--ops-repo", PROJECT),
     )
 
 
-def raw(_root: Path, url: str, _release: str) -> Argv:
+def raw(url: str, work: Work) -> Argv:
     """The yardstick."""
-    return (str(RAW), url, BEFORE, STAGE, APP, SUITE)
+    return (str(RAW), url, *work.theirs)
 
 
 HELP: Argv = (sys.executable, "-m", "gitops_ci", "promote", "--help")
@@ -81,10 +120,12 @@ HEAD = """\
 |---|---|---|---|---|---|---|"""
 
 
-def timed(argv: Argv, env: Mapping[str, str]) -> float:
+def timed(argv: Argv, env: Mapping[str, str], folder: Path | None = None) -> float:
     """Wall milliseconds of a command that must end well."""
     start = time.perf_counter()
-    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        argv, env=env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     spent = (time.perf_counter() - start) * 1000
     if done.returncode:
         raise SystemExit(f"{' '.join(argv)}\nended with {done.returncode}\n{done.stderr}")
@@ -107,24 +148,29 @@ class Scene:
     root: Path
     repo: OpsRepo
     start: Mapping[str, str]
+    release: Release
     rounds: int
 
-    def compare(self, where: str, url: str, server: GitHttpServer | None = None) -> Pair:
-        """The promotion against the script; requests and bytes are those of one promotion."""
-        name = f"{len(self.repo.apps)} applications, {where}"
-        ours, theirs = in_turns(
-            lambda: self._run(product, url), lambda: self._run(raw, url), self.rounds
-        )
-        if server is None:
-            return Pair(name, ours, theirs, LIMIT)
-        server.reset()
-        self._run(product, url)
-        return Pair(name, ours, theirs, LIMIT, len(server.requests), server.bytes_down)
+    def compare(self, where: str, url: str, server: GitHttpServer | None = None) -> Iterator[Pair]:
+        """Both promotions against the script; requests and bytes are those of one promotion."""
+        limit = HTTP_LIMIT if server else LOCAL_LIMIT
+        for work in (first_stage(), later_stage(self.release)):
+            name = f"{len(self.repo.apps)} applications, {where}, {work.name}"
+            ours, theirs = in_turns(
+                lambda work=work: self._run(product(self.root, url, work)),
+                lambda work=work: self._run(raw(url, work)) + timed(START, isolated_env()),
+                self.rounds,
+            )
+            if server is None:
+                yield Pair(name, ours, theirs, limit)
+                continue
+            server.reset()
+            self._run(product(self.root, url, work))
+            yield Pair(name, ours, theirs, limit, len(server.requests), server.bytes_down)
 
-    def _run(self, command: Callable[[Path, str, str], Argv], url: str) -> float:
-        release = self.repo.release(APP, BEFORE).id
+    def _run(self, argv: Argv) -> float:
         self._restore()
-        return timed(command(self.root, url, release), isolated_env())
+        return timed(argv, isolated_env(), self.root / "web")
 
     def _restore(self) -> None:
         gone = [f"delete {name}\n" for name in refs(self.repo) if name not in self.start]
@@ -139,21 +185,73 @@ def refs(repo: OpsRepo) -> dict[str, str]:
 
 
 def prepare(root: Path, *, apps: int, rounds: int) -> Scene:
-    """An ops repository whose first stage is one release ahead."""
-    path = root / f"{PROJECT}.git"
-    path.parent.mkdir(parents=True)
-    repo = make_ops_repo(path, apps=apps, version=ahead_in(BEFORE))
-    return Scene(root, repo, refs(repo), rounds)
+    """An ops repository whose first stage has just proved a newer release of one application."""
+    oldest, older = dev_repository(root)
+    repo = make_ops_repo(root / f"{PROJECT}.git", apps=apps, passport=made_from(oldest))
+    forge = LocalForge.create(root, PROJECT, user="gitops-ci", now=_now)
+    release = enter_first_stage(repo, forge, made_from(older))
+    return Scene(root, repo, refs(repo), release, rounds)
+
+
+def made_from(source: str) -> Passport:
+    """Passports of releases that were made from this commit."""
+    return lambda *words: re.sub("commit: [0-9a-f]{40}", f"commit: {source}", passport(*words))
+
+
+def dev_repository(root: Path) -> tuple[str, str]:
+    """The dev project and a work tree; gives the two commits before the newest."""
+    web = init(root / "web", bare=False)
+    files = {f"deploy/chart/{path}": text for path, text in CHART.items()}
+    files |= {f"deploy/values/{stage}.yaml": "{}\n" for stage in ("itg", "tst", "perf", "prod")}
+    files["deploy/values.yaml"] = "image:\n  tag: unset\n"
+    files["gitops-ci.yaml"] = (
+        f"apiVersion: gitops-ci/v1\nkind: Application\nname: {APP}\nops: {{project: {PROJECT}}}\n"
+    )
+    oldest, older, new = (commit(web, files | {"src": str(n)}, "change") for n in range(3))
+    write_tree(files, web)
+    LocalForge.create(root, DEV, user="gitops-ci", now=_now)
+    git("push", "--quiet", str(root / f"{DEV}.git"), f"{new}:refs/heads/main", cwd=web)
+    return oldest, older
+
+
+def enter_first_stage(repo: OpsRepo, forge: LocalForge, made: Passport) -> Release:
+    """Version 1.1.0 goes through a merge request into the first stage, is live and tested."""
+    there = f"environments/{BEFORE}/{APP}"
+    files = {
+        f"{there}/release/{path}": text for path, text in content(APP, "1.1.0", repo.stages).items()
+    }
+    draft = commit(repo.path, files, "draft", branch="draft")
+    tree = git("rev-parse", f"{draft}:{there}/release", cwd=repo.path).strip()
+    release = Release(APP, "1.1.0", tree)
+    text = made(APP, "1.1.0", tree, BEFORE)
+    branch = str(names.PromotionBranch(BEFORE, APP, release.id))
+    commit(
+        repo.path, files | {f"{there}/release.yaml": text}, "promote", branch=branch, start="main"
+    )
+    git("update-ref", "-d", "refs/heads/draft", cwd=repo.path)
+    labels = names.labels(BEFORE, APP) | {names.LABEL}
+    opened = forge.open(Draft(branch, "main", "Promote", "", labels))
+    merged = forge.merge(opened.number, head=opened.head)
+    for context in (names.LIVE, names.suite_context(SUITE)):
+        forge.set_status(
+            str(merged.merge_commit), context=context, state=CheckState.SUCCESS, description=""
+        )
+    git("update-ref", "-d", f"refs/heads/{branch}", cwd=repo.path)
+    return release
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def sized(apps: int, rounds: int) -> Iterator[Pair]:
     """One repository, over the file system, over HTTP, and as GitHub serves it."""
     with tempfile.TemporaryDirectory(prefix="bench-") as made:
         scene = prepare(Path(made), apps=apps, rounds=rounds)
-        yield scene.compare("`file://`", scene.repo.path.as_uri())
+        yield from scene.compare("`file://`", scene.repo.path.as_uri())
         for where, depth in (("HTTP", None), ("HTTP, `tree:0` only", 0)):
             with GitHttpServer(scene.root, tree_depth=depth) as server:
-                yield scene.compare(where, f"{server.url}/{PROJECT}.git", server)
+                yield from scene.compare(where, f"{server.url}/{PROJECT}.git", server)
 
 
 def start_up(rounds: int) -> Pair:

@@ -26,6 +26,7 @@ class Pipeline:
     commit: str | None = None
     tag: str | None = None
     merge_request: int | None = None
+    base: str | None = None  # what a merge request is compared with: a commit or a full ref
     output: Path | None = None  # a file of KEY=value lines
     summary: Path | None = None  # a Markdown file
 
@@ -46,6 +47,8 @@ def _gitlab(env: Mapping[str, str]) -> Pipeline:
         commit=_commit(env.get("CI_COMMIT_SHA")),
         tag=env.get("CI_COMMIT_TAG"),
         merge_request=_number(env.get("CI_MERGE_REQUEST_IID")),
+        base=_commit(env.get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA"))  # of a merged result only
+        or _commit(env.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")),
         output=_path(env, DOTENV),
     )
 
@@ -56,6 +59,7 @@ def _github(env: Mapping[str, str]) -> Pipeline:
         project=env.get("GITHUB_REPOSITORY"),
         commit=_commit(env.get("GITHUB_SHA")),
         tag=env.get("GITHUB_REF_NAME") if env.get("GITHUB_REF_TYPE") == "tag" else None,
+        base=f"refs/remotes/origin/{branch}" if (branch := env.get("GITHUB_BASE_REF")) else None,
         output=_path(env, DOTENV) or _path(env, "GITHUB_OUTPUT"),
         summary=_path(env, "GITHUB_STEP_SUMMARY"),
     )

@@ -143,6 +143,22 @@ class Objects:
         found = self.entries(place)
         return {path: self.blob(e.oid) for path, e in found.items() if e.mode.startswith("100")}
 
+    def read_many(self, wanted: Iterable[tuple[str, str]]) -> Iterable[bytes | None]:
+        """The files at (tree id, path), one by one in their order, None where there is none."""
+        questions = "".join(f"{tree}:{path}\n" for tree, path in wanted)
+        raw = self._reader.run("cat-file", "--batch", "--buffer", stdin=questions.encode()).stdout
+        at = 0
+        while at < len(raw):
+            end = raw.index(b"\n", at)
+            kind, _, size = raw[at:end].rpartition(b" ")
+            at = end + 1
+            if size == b"missing":
+                yield None
+                continue
+            content = raw[at : at + int(size)]
+            at += len(content) + 1
+            yield content if kind.endswith(b" blob") else None
+
     def names(self, place: Place) -> dict[str, Entry]:
         """The direct entries of a directory; empty where there is none."""
         top = self.entry(place)
@@ -249,11 +265,18 @@ class Remote(Objects):
 
     # --- fetching ------------------------------------------------------------
 
-    def fetch(self, *patterns: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+    def fetch(
+        self,
+        *patterns: str,
+        whole: bool = False,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
         """Fetch the default branch's tip, and the branches that match (`promote/itg/shop/*`).
 
-        `meanwhile` is called while the first answer is on its way.
+        `whole` leaves nothing out. `meanwhile` is called while the first answer is on its way.
         """
+        if whole:
+            self._rung = Rung.OFF
         specs = [f"+refs/heads/{self.default_branch}:refs/remotes/origin/{self.default_branch}"]
         specs += [f"+refs/heads/{pattern}:refs/remotes/origin/{pattern}" for pattern in patterns]
         for rung in list(Rung)[list(Rung).index(self._rung) :]:
@@ -602,6 +625,11 @@ class WorkTree:
     def commit(self) -> str | None:
         """The commit that is checked out."""
         done = self.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}")
+        return done.text().strip() if done.ok else None
+
+    def fork(self, revision: str, head: str) -> str | None:
+        """The newest commit that `revision` and `head` share; None where this clone has none."""
+        done = self.git.run("merge-base", "--end-of-options", revision, head)
         return done.text().strip() if done.ok else None
 
     def relation(self, base: str, head: str) -> Relation:

@@ -12,7 +12,7 @@ from gitops_ci import chart, config, holds, layout, release
 from gitops_ci.config import Layout, OpsRepository, Stage
 from gitops_ci.errors import ConfigError, GitError, Problem
 from gitops_ci.forge import Forge
-from gitops_ci.git import Objects, Place, Remote
+from gitops_ci.git import Entry, Objects, Place, Remote
 from gitops_ci.holds import Hold
 from gitops_ci.policy import Content
 from gitops_ci.release import Passport
@@ -82,6 +82,19 @@ def holds_at(objects: Objects, commit: str) -> tuple[Hold, ...]:
         for path, text in sorted(files.items())
         if path.endswith((".yaml", ".yml"))
     )
+
+
+def directories(objects: Objects, commit: str, where: Layout) -> dict[str, Entry]:
+    """Every directory that fits the path template, by path, whatever its names are."""
+    level = {"": objects.entry(Place(commit, ""))}
+    for segment in where.path.split("/"):
+        level = {
+            f"{path}/{name}".removeprefix("/"): entry
+            for path in level
+            for name, entry in objects.names(Place(commit, path)).items()
+            if entry.is_tree and segment in {name, "{stage}", "{app}"}
+        }
+    return {path: entry for path, entry in level.items() if entry}
 
 
 def stage_of(ops: OpsRepository, name: str) -> Stage:

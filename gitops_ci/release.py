@@ -329,6 +329,9 @@ def _scalar(text: str) -> str:
 
 def parse(text: str | bytes, *, source: str) -> Passport:
     """Read a passport; `ConfigError` names file, line and path of every finding."""
+    written = _parse_written(text)
+    if written:
+        return written
     document = yamldoc.load(text, source=source)
     config.validate("release", document)
     passport = _passport(document.value)
@@ -355,6 +358,60 @@ def _passport(value: Any) -> Passport:
             for item in value.get("evidence", ())
         ),
     )
+
+
+# As `dump` writes it and the schema allows it; whether quotes belong somewhere, `dump` tells.
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_COMMIT = r"[0-9a-f]{40}"
+_PROJECT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)+"
+_SUITE = r"[A-Za-z0-9](?:[A-Za-z0-9 ._:/-]{0,62}[A-Za-z0-9])?"
+_IMAGE_LINE = re.compile(rf'{{name: "?({_LABEL})"?, ref: "?([!#-\[\]-~]{{1,512}}?)"?}}\n')
+_EVIDENCE_LINE = re.compile(
+    rf'{{stage: "?({_LABEL})"?, suite: "?({_SUITE})"?, '
+    rf"result: (passed|failed), by: (claimed|verified)}}\n"
+)
+_WRITTEN = re.compile(
+    rf'apiVersion: gitops-ci/v1\nkind: Release\napp: "?(?P<app>{_LABEL})"?\n'
+    rf'id: "?(?P<id>[a-z0-9][A-Za-z0-9._-]{{0,130}})"?\ntree: "?(?P<tree>{_COMMIT})"?\n'
+    rf"images:(?: \[\]\n|\n(?P<images>(?:  - .+\n)+))"
+    rf'chart: {{name: "?(?P<chart>[A-Za-z0-9][A-Za-z0-9._-]{{0,249}})"?, '
+    rf'version: "?(?P<version>[A-Za-z0-9][A-Za-z0-9.+_-]{{0,99}})"?}}\n'
+    rf'source: {{project: "?(?P<project>{_PROJECT})"?, commit: "?(?P<commit>{_COMMIT})"?'
+    rf"(?:, merge_request: (?P<request>[1-9][0-9]{{0,17}}))?}}\n"
+    rf"evidence:(?: \[\]\n|\n(?P<evidence>(?:  - .+\n)+))"
+)
+_WRITTEN_LIMIT = 64 * 1024
+
+
+def _parse_written(text: str | bytes) -> Passport | None:
+    """Read what `dump` wrote, some hundred times quicker than YAML; None for any other text.
+
+    Half of a look at all stages is reading passports. Whatever is unusual, right or wrong, is left
+    to the YAML reader.
+    """
+    text = text if isinstance(text, str) else text.decode("ascii", "replace")
+    found = _WRITTEN.fullmatch(text) if len(text) <= _WRITTEN_LIMIT else None
+    if not found or len(found["project"]) > 500:
+        return None
+    images = _IMAGE_LINE.findall(found["images"] or "")
+    evidence = _EVIDENCE_LINE.findall(found["evidence"] or "")
+    if any(len(name) > 63 for name, _ in images) or any(len(line[0]) > 30 for line in evidence):
+        return None
+    request = found["request"]
+    passport = Passport(
+        app=found["app"],
+        id=found["id"],
+        tree=found["tree"],
+        images=tuple(ImageRef(*image) for image in images),
+        chart=ChartRef(found["chart"], found["version"]),
+        source=Source(found["project"], found["commit"], int(request) if request else None),
+        evidence=tuple(
+            EvidenceLine(stage, suite, Result(result), By(by))
+            for stage, suite, result, by in evidence
+        ),
+    )
+    is_ours = not _identity_fault(passport) and dump(passport) == text
+    return passport if is_ours else None
 
 
 def _identity_fault(passport: Passport) -> tuple[tuple[str, ...], str] | None:

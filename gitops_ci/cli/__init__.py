@@ -85,7 +85,7 @@ def run(arguments: Sequence[str]) -> int:
         return Exit.FAILED
     except OSError as error:
         return _operating_system(error)
-    except Exception:  # noqa: BLE001 - the last line of defence: a bug, told as one
+    except Exception:  # the last line of defence: a bug, told as one
         return _bug()
 
 

@@ -1,24 +1,16 @@
-"""The commands of a dev pipeline: `promote` and `wait`."""
+"""The options of `promote` and `wait`, a dev pipeline's commands."""
 
 from __future__ import annotations
 
-import dataclasses
-from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gitops_ci import ci, collect, names, scaffold
-from gitops_ci.cli.app import App
 from gitops_ci.cli.options import option, with_app
-from gitops_ci.collect import Recipe
-from gitops_ci.commands import promote as promoting
-from gitops_ci.commands import wait as waiting
-from gitops_ci.config import Application
-from gitops_ci.errors import ConfigError, Exit
-from gitops_ci.promotion import Permissions, Plan
-from gitops_ci.propose import Proposed
-from gitops_ci.release import Source
+
+if TYPE_CHECKING:
+    from gitops_ci.cli.app import App
 
 CONFIG = option(
     "--config", type=click.Path(path_type=Path), default=Path("gitops-ci.yaml"),
@@ -66,167 +58,20 @@ def promote(
 
     Safe to run again at any time: what is done is found, not done twice.
     """
-    found, app = _application(app, config)
-    asked = promoting.Asked(
-        stage=stage,
-        app=found.name,
-        make=lambda ops, policy: collect.make(
-            _recipe(app, found, config.parent, project, images, version), ops, policy
-        ),
-        release=release,
-        claims=promoting.claims(suites),
-        permissions=Permissions(reopen, _one_line(accept_diverged)),
-    )
-    if dry_run:
-        with app.remote() as remote:
-            plan = promoting.plan(asked, remote=remote, forge=app.ops, order=app.order)
-        return app.finish(_data(Proposed(plan)), _plan_text(plan), code=plan.outcome.code)
-    done = promoting.run(asked, remotes=app.remote, forge=app.ops, order=app.order, say=app.say)
-    app.leave(_outputs(done), f"**{done.plan.outcome.word}**: {done.plan.outcome.message}")
-    return app.finish(_data(done), _text(done), code=done.plan.outcome.code)
+    from gitops_ci.cli import promotion
+
+    given = promotion.Given(config, project, images, version, suites, reopen, accept_diverged)
+    return promotion.promote(app, given, stage=stage, release=release, dry_run=dry_run)
 
 
 @click.command()
 @STAGE
 @RELEASE
 @CONFIG
-@PROJECT
 @option("--timeout", type=click.IntRange(0), default=0, metavar="SECONDS", help="How long to look.")
 @with_app
-def wait(
-    app: App, *, stage: str, release: str | None, config: Path, project: str | None, timeout: int
-) -> int:
+def wait(app: App, *, stage: str, release: str | None, config: Path, timeout: int) -> int:
     """Be green only when the release was seen live in the stage."""
-    found, app = _application(app, config)
-    if not release:
-        raise ConfigError(
-            "`--release` is missing", hint="pass the output `GITOPS_RELEASE` of `promote` on"
-        )
-    world = waiting.World(app.remote, app.ops, app.live, app.clock, app.say)
-    result = waiting.run(
-        world, stage=stage, app=found.name, release=release, timeout=timedelta(seconds=timeout)
-    )
-    data = {
-        "stage": stage,
-        "release": release,
-        "state": result.verdict.state,
-        "message": result.verdict.message,
-    }
-    app.leave({"GITOPS_LIVE": result.verdict.state}, result.verdict.message)
-    return app.finish(data, f"{result.verdict.state}: {result.verdict.message}", code=result.code)
+    from gitops_ci.cli import promotion
 
-
-# --- what the dev side says --------------------------------------------------
-
-
-def _application(app: App, config: Path) -> tuple[Application, App]:
-    project = app.pipeline.project or ""
-    fallback = scaffold.app_name((project or str(Path.cwd())).rsplit("/", 1)[-1])
-    found = collect.application(config, fallback=fallback)
-    return found, dataclasses.replace(app, ops_project=app.ops_project or found.ops_project)
-
-
-def _recipe(
-    app: App,
-    found: Application,
-    root: Path,
-    project: str | None,
-    images: tuple[str, ...],
-    version: str | None,
-) -> Recipe:
-    commit = app.pipeline.commit or (app.checkout.commit() if app.checkout else None)
-    if not commit:
-        raise ConfigError(
-            "the source commit is not known", hint="run it in a checkout of the dev repository"
-        )
-    source = Source(_project(app, project), commit, app.pipeline.merge_request)
-    wanted = {names.image_variable(image.name): image.name for image in found.images}
-    given = ci.images(app.env, wanted) | _images(images, found)
-    named = version or names.version_from_tag(app.pipeline.tag or "") or commit[:8]
-    return Recipe(root, found, given, named, source)
-
-
-def _project(app: App, project: str | None) -> str:
-    named = project or app.pipeline.project
-    if not named:
-        raise ConfigError("the dev project is not known", hint="pass `--project shop/web`")
-    return named
-
-
-def _images(texts: tuple[str, ...], found: Application) -> dict[str, str]:
-    known = {image.name for image in found.images}
-    given = {}
-    for text in texts:
-        name, equals, ref = text.partition("=")
-        if not equals or name not in known:
-            names_there = ", ".join(f"`{each}`" for each in sorted(known))
-            raise ConfigError(
-                f"`--image` wants NAME=REF, and the application has no image `{name[:60]}`",
-                hint=f"its images are {names_there}",
-            )
-        given[name] = ref
-    return given
-
-
-def _one_line(text: str | None) -> str | None:
-    return " ".join(text.split()) if text and text.strip() else None
-
-
-# --- printing ----------------------------------------------------------------
-
-
-def _data(done: Proposed) -> dict[str, object]:
-    plan = done.plan
-    return {
-        "result": plan.outcome.word,
-        "message": plan.outcome.message,
-        "stage": plan.stage,
-        "app": plan.app,
-        "release": plan.release,
-        "tree": plan.passport.tree,
-        "branch": plan.draft.source if plan.draft else None,
-        "title": plan.draft.title if plan.draft else None,
-        "commit": done.commit,
-        "merge_request": done.request.number if done.request else plan.adopt,
-        "url": done.request.url if done.request else None,
-        "close": [dataclasses.asdict(closing) for closing in plan.close],
-        "notes": list(plan.notes),
-    }
-
-
-def _outputs(done: Proposed) -> dict[str, str]:
-    data = _data(done)
-    keys = {
-        "GITOPS_RESULT": "result",
-        "GITOPS_RELEASE": "release",
-        "GITOPS_TREE": "tree",
-        "GITOPS_STAGE": "stage",
-        "GITOPS_BRANCH": "branch",
-        "GITOPS_COMMIT": "commit",
-        "GITOPS_MERGE_REQUEST": "merge_request",
-        "GITOPS_MERGE_REQUEST_URL": "url",
-    }
-    return {key: str(data[name] or "") for key, name in keys.items()}
-
-
-def _text(done: Proposed) -> str:
-    outcome = done.plan.outcome
-    lines = [f"{outcome.word}: {outcome.message}"]
-    if done.request:
-        lines.append(f"  {done.request.url}")
-    lines += [f"  note: {note}" for note in done.plan.notes]
-    if outcome.hint and outcome.code is not Exit.DONE:
-        lines.append(f"\nhint: {outcome.hint}")
-    return "\n".join(lines)
-
-
-def _plan_text(plan: Plan) -> str:
-    lines = [_text(Proposed(plan)), "", "nothing was written; this would be:"]
-    change, draft = plan.change, plan.draft
-    if change:
-        lines += [f"  commit on {change.parent[:12]}, branch {change.branch}:"]
-        lines += [f"    {type(edit).__name__} {edit.path}" for edit in change.edits]
-    if draft:
-        lines += [f"  {'update' if plan.adopt else 'open'}: {draft.title}", "", draft.description]
-    lines += [f"  close {closing.number}: {closing.why}" for closing in plan.close]
-    return "\n".join(lines if change or draft else lines[:1])
+    return promotion.wait(app, config, stage=stage, release=release, timeout=timeout)

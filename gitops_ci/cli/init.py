@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from gitops_ci.cli.app import App
-from gitops_ci.cli.options import option
-from gitops_ci.commands import init as initialising
-from gitops_ci.scaffold import Forge
+from gitops_ci.cli.options import OUTPUT, option
+
+if TYPE_CHECKING:
+    from gitops_ci.commands.init import Result
+
+FORGES = ("gitlab", "github", "both")
 
 DIRECTORY = option(
     "--directory", type=click.Path(path_type=Path), default=Path(), help="The repository."
 )
 CHECK = option("--check", is_flag=True, help="Write nothing; exit 1 where something drifted.")
-OUTPUT = option(
-    "--output", type=click.Choice(["text", "json"]), default="text", help="What to print."
-)
 
 
 @click.group()
@@ -42,6 +41,8 @@ def app(
     output: str,
 ) -> int:
     """Prepare a dev repository: configuration, values, a chart where there is none."""
+    from gitops_ci.commands import init as initialising
+
     named = {"stages": _list(stages)} if stages else {}
     result = initialising.app(directory, name=name, ops_project=ops_repo, check=check, **named)
     return _finish(result, output)
@@ -51,7 +52,7 @@ def app(
 @DIRECTORY
 @option(
     "--forge",
-    type=click.Choice([each.value for each in Forge]),
+    type=click.Choice(FORGES),
     default="both",
     envvar="GITOPS_CI_INIT_FORGE",
     help="Whose files to write.",
@@ -83,6 +84,9 @@ def ops(
     output: str,
 ) -> int:
     """Prepare an ops repository: policy, owners, the Argo CD manifests."""
+    from gitops_ci.commands import init as initialising
+    from gitops_ci.scaffold import Forge
+
     result = initialising.ops(
         directory,
         forge=Forge(forge),
@@ -108,7 +112,11 @@ _WORDS = {
 }
 
 
-def _finish(result: initialising.Result, output: str) -> int:
+def _finish(result: Result, output: str) -> int:
+    import dataclasses
+
+    from gitops_ci.cli.app import App
+
     data = dataclasses.asdict(result)
     lines = [f"{word}: {path}" for key, word in _WORDS.items() for path in data[key]]
     return App(output=output).finish(data, "\n".join(lines), code=result.exit_code)

@@ -1,14 +1,19 @@
-"""Options that several commands share; each can be given by an environment variable."""
+"""Options that several commands share; each can be given by an environment variable.
+
+Loads nothing but click: `--help` of a command must not pay for what the command does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from gitops_ci.cli.app import App
+if TYPE_CHECKING:
+    from gitops_ci.cli.app import App
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +26,12 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
     )
 
 
+OUTPUT = option(
+    "--output", type=click.Choice(["text", "json"]), default="text", help="What to print."
+)
+HELM = option("--helm", "helm", type=click.Path(path_type=Path), help="The helm program to use.")
+
+
 def with_app(function: Callable[..., int]) -> Callable[..., int]:
     """Adds the options that name forge and ops repository, and passes an `App` made from them."""
 
@@ -30,7 +41,7 @@ def with_app(function: Callable[..., int]) -> Callable[..., int]:
     @option("--forge-url", metavar="URL", help="Where the forge is; local: file:///ROOT.")
     @option("--ops-repo", metavar="PROJECT", help="Project of the ops repository.")
     @option("--git-url", metavar="URL", help="Reach the ops repository's git over this URL.")
-    @option("--output", type=click.Choice(["text", "json"]), default="text", help="What to print.")
+    @OUTPUT
     @wraps(function)
     def wrapper(
         *,
@@ -41,7 +52,12 @@ def with_app(function: Callable[..., int]) -> Callable[..., int]:
         output: str,
         **others: Any,
     ) -> int:
-        app = App(forge, forge_url, ops_repo, git_url, output)
-        return function(app, **others)
+        return function(_app(forge, forge_url, ops_repo, git_url, output), **others)
 
     return wrapper
+
+
+def _app(*settings: str | None) -> App:
+    from gitops_ci.cli.app import App
+
+    return App(*settings)  # type: ignore[arg-type]  # `output` is never None
