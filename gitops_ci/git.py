@@ -146,7 +146,7 @@ class Objects:
     def read_many(self, wanted: Iterable[tuple[str, str]]) -> Iterable[bytes | None]:
         """The files at (tree id, path), one by one in their order, None where there is none."""
         questions = "".join(f"{tree}:{path}\n" for tree, path in wanted)
-        raw = self._reader.run("cat-file", "--batch", "--buffer", stdin=questions.encode()).stdout
+        raw = self.git.run("cat-file", "--batch", "--buffer", stdin=questions.encode()).stdout
         at = 0
         while at < len(raw):
             end = raw.index(b"\n", at)
@@ -387,9 +387,9 @@ class Remote(Objects):
         self._push(f"{commit}:{ref}", ref, expect or "", wanted=commit)
 
     def delete(self, branch: str, *, expect: str) -> None:
-        """Delete a branch that is still at `expect`; one that is gone is fine."""
+        """Delete a branch that is still at `expect`; one that is gone or has moved is left."""
         ref = f"refs/heads/{branch}"
-        if self.remote_tip(branch) is not None:
+        with suppress(LostRace):
             self._push(f":{ref}", ref, expect, wanted=None)
 
     def _push(self, spec: str, ref: str, lease: str, *, wanted: str | None) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from gitops_ci import layout, names, policy, release
 from gitops_ci.changeset import Edit, PutObject, Remove, trailers
 from gitops_ci.config import OpsRepository, Stage
-from gitops_ci.errors import NotFound, Refused
+from gitops_ci.errors import NotFound, NotYet, Refused
 from gitops_ci.forge import CheckState, Forge, MergeRequest, MergeState, Relation, Status
 from gitops_ci.git import Commit, Entry, Place, Remote
 from gitops_ci.ops import Ops, passport_at, passport_then
@@ -103,10 +103,9 @@ def _passport(
     found = [entered.passport for entered in before if entered.passport]
     found += [a.passport for a in reversed(attempts) if a.passport and not stage.after]
     if not found:
-        where = " or ".join(stage.after) or stage.name
-        raise Refused(
-            f"release `{wanted.id}` is not known on {where}",
-            hint=f"promote it to {where} first" if stage.after else "make it from its commit",
+        where = " and ".join(stage.after) or stage.name
+        raise NotYet(
+            f"`{wanted.id}` has not entered {where}", hint=f"`gitops-ci status --app {wanted.app}`"
         )
     if any(passport.tree != found[0].tree for passport in found):
         raise Refused(f"`{wanted.id}` is not the same content in all of {', '.join(stage.after)}")
@@ -282,31 +281,30 @@ def _entered(wanted: Wanted, stage: str, ops: Ops) -> Entered:
     here = passport_at(ops.remote, ops.place(ops.remote.tip, stage, wanted.app))
     known = here if here and here.id == wanted.id else None
     entered = Entered(stage, known)
-    for merged in merges(ops.forge, stage, wanted.app, wanted.id):
+    for merged in proposals(ops.forge, stage, wanted.app, wanted.id):
         if merged.merge_commit:
             passport = known or passport_then(ops, merged.merge_commit, stage, wanted.app)
-            statuses = ops.forge.statuses(merged.merge_commit)
-            entered = recorded(stage, passport, merged.merge_commit, statuses)
+            entered = recorded(stage, passport, merged.merge_commit, ops)
         if entered.live_since:
             break
     return entered
 
 
-def merges(forge: Forge, stage: str, app: str, wanted: str) -> Iterable[MergeRequest]:
-    """The merge requests by which a release entered a stage, oldest first."""
+def proposals(forge: Forge, stage: str, app: str, wanted: str) -> Iterable[MergeRequest]:
+    """The merge requests that have proposed a release for a stage, oldest first."""
     for attempt in count(1):
         found = forge.find(str(names.PromotionBranch(stage, app, wanted, attempt)))
-        yield from (each for each in found if each.state is MergeState.MERGED)
+        yield from found
         if not found:
             return
 
 
-def recorded(
-    stage: str, passport: Passport | None, merge_commit: str, statuses: Iterable[Status]
-) -> Entered:
-    """A merge commit's statuses as what they record."""
+def recorded(stage: str, passport: Passport | None, merge_commit: str, ops: Ops) -> Entered:
+    """What the statuses of a merge commit record, as far as their writer is trusted."""
     final = {
-        status.context: status for status in statuses if status.state is not CheckState.PENDING
+        status.context: status
+        for status in ops.forge.statuses(merge_commit)
+        if status.state is not CheckState.PENDING and ops.trusted in {None, status.creator}
     }
     live = final.get(names.LIVE)
     prefix = names.suite_context("")

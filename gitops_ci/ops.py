@@ -26,6 +26,7 @@ class Ops:
     forge: Forge
     config: OpsRepository
     holds: tuple[Hold, ...]
+    trusted: str | None = None  # whose statuses count; None: anybody's, until `reconcile` judges
 
     def directory(self, stage: str, app: str) -> str:
         return layout.directory(self.config.layout, stage, app)

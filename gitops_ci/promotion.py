@@ -236,14 +236,8 @@ def _is_foreign(seen: Seen, last: Attempt, _: Permissions) -> Plan | None:
 def _is_stale(seen: Seen, last: Attempt, permissions: Permissions) -> Plan | None:
     if not last.is_open or last.request is None or (last.tip and last.fresh):
         return None
-    why = "the stage has changed since" if last.tip else "its branch is gone"
-    closing = Closing(last.request.number, f"{why}; proposed again")
     return _enter(
-        seen,
-        attempt=last.branch.attempt + 1,
-        permissions=permissions,
-        carried=last.carried,
-        also=(closing,),
+        seen, attempt=last.branch.attempt + 1, permissions=permissions, carried=last.carried
     )
 
 
@@ -307,7 +301,6 @@ def _enter(
     attempt: int,
     permissions: Permissions,
     carried: tuple[Edit, ...] = (),
-    also: tuple[Closing, ...] = (),
     expect: str | None = None,
 ) -> Plan:
     """A new commit, its branch and its merge request."""
@@ -321,7 +314,7 @@ def _enter(
         author=f"{seen.ops.commits.name} <{seen.ops.commits.email}>",
         expect=expect,
     )
-    return _proposal(seen, passport, branch, permissions, _opened(seen), change=change, also=also)
+    return _proposal(seen, passport, branch, permissions, _opened(seen), change=change)
 
 
 def _proposal(
@@ -333,7 +326,6 @@ def _proposal(
     *,
     change: Changeset | None = None,
     adopt: int | None = None,
-    also: tuple[Closing, ...] = (),
 ) -> Plan:
     draft = Draft(
         source=str(branch),
@@ -343,11 +335,16 @@ def _proposal(
         labels=names.labels(seen.stage.name, passport.app) | {names.LABEL, names.PENDING},
     )
     older = [rival for rival in seen.rivals if rival.relation is not Relation.BEHIND]
-    close = tuple(
+    close = [
+        Closing(attempt.request.number, "the stage has changed since; proposed again")
+        for attempt in seen.attempts
+        if attempt.is_open and attempt.request and attempt.branch.attempt < branch.attempt
+    ]
+    close += [
         Closing(rival.request.number, "a newer release is proposed")
         for rival in older
         if not rival.keep
-    )
+    ]
     notes = [f"{rival.request.url} stays open: {rival.keep}" for rival in older if rival.keep]
     notes += [
         f"hold `{hold.name}` of {hold.owner}: {hold.reason}"
@@ -363,7 +360,7 @@ def _proposal(
         change=change,
         draft=draft,
         adopt=adopt,
-        close=(*also, *close),
+        close=tuple(close),
         notes=tuple(notes),
     )
 

@@ -34,7 +34,7 @@ def carry_out(plan: Plan, *, remote: Remote, forge: Forge, say: Say) -> Proposed
         return Proposed(plan, commit=commit or plan.merge_commit)
     request = _request(plan, plan.draft, forge, say)
     for closing in plan.close:
-        close(closing, request, forge=forge, say=say)
+        close(closing, request, remote=remote, forge=forge, say=say)
     return Proposed(plan, request, commit or request.head)
 
 
@@ -80,15 +80,26 @@ def _up_to_date(request: MergeRequest, draft: Draft, forge: Forge, say: Say) -> 
     )
 
 
-def close(closing: Closing, successor: MergeRequest | None, *, forge: Forge, say: Say) -> None:
-    """Close a merge request with a reason; the label tells that it was us, not a person."""
+def close(
+    closing: Closing, successor: MergeRequest | None, *, remote: Remote, forge: Forge, say: Say
+) -> None:
+    """Close a merge request with a reason; the label tells that it was us, not a person.
+
+    Its branch goes last: nothing is deleted before the step before it is done.
+    """
     request = forge.get(closing.number)
     if request.state is not MergeState.OPEN:
         return
-    forge.update(closing.number, add_labels=[names.SUPERSEDED], remove_labels=[names.PENDING])
-    link = successor.url if successor else ""
-    forge.comment(
-        closing.number, marker=review.NEWS_MARKER, body=review.closing_comment(closing.why, link)
-    )
+    forge.update(closing.number, add_labels=[names.SUPERSEDED])
+    body = review.closing_comment(closing.why, successor.url if successor else "")
+    forge.comment(closing.number, marker=review.NEWS_MARKER, body=body)
     forge.close(closing.number)
     say(f"closed {request.url}: {closing.why}")
+    tidy(request, remote=remote, forge=forge)
+
+
+def tidy(request: MergeRequest, *, remote: Remote, forge: Forge) -> None:
+    """After the end of a merge request: its branch, if it is still where it was, and its label."""
+    remote.delete(request.source, expect=request.head)
+    if names.PENDING in request.labels:
+        forge.update(request.number, remove_labels=[names.PENDING])

@@ -282,7 +282,7 @@ def _decoded(raw: bytes, path: str) -> str:
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*|[0-9][0-9a-z._-]*")
 _TYPED = re.compile(
-    r"[0-9][0-9._]*(?:[eE][-+]?[0-9]+)?|[0-9]{4}-[0-9-]+|0[xob].*|(?i:true|false|yes|no|on|off|null|y|n)"
+    r"[0-9][0-9._]*(?:[eE][-+]?[0-9]+)?|[0-9]{4}-[0-9-]+|0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+|(?i:true|false|yes|no|on|off|null|y|n)"
 )
 
 

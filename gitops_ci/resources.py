@@ -269,6 +269,43 @@ def _dump(value: object) -> str:
     return stream.getvalue()
 
 
+# --- a file of a repository ---------------------------------------------------
+
+
+def plain_secrets(text: str) -> tuple[str, ...]:
+    """The names of the Secrets with values in any YAML text; whatever else it holds is passed over.
+
+    Reads as Kubernetes does, `List`s too. A document that is no YAML holds none.
+    """
+    documents = split(_OTHER_BREAKS.sub("\n", text))
+    read = (_tolerant(each) for each in documents if "Secret" in each or "\\" in each)
+    secrets = (secret for document in read for secret in _secrets_in(document))
+    return tuple(sorted({_name_of(secret) for secret in secrets if _has_data(secret)}))
+
+
+def _tolerant(document: str) -> dict[str, Any]:
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return _load(document)
+    except (YAMLError, ValueError, RecursionError):
+        return {}
+
+
+def _secrets_in(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if value.get("kind") == "Secret" and not _group(str(value.get("apiVersion", "v1"))):
+        yield value
+    items = value.get("items")
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict):
+            yield from _secrets_in(item)
+
+
+def _name_of(resource: Mapping[str, Any]) -> str:
+    metadata = resource.get("metadata")
+    return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+
+
 # --- the difference ----------------------------------------------------------
 
 

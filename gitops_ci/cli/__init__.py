@@ -132,7 +132,9 @@ def printable(text: str) -> str:
     """Foreign text for a terminal or a job log: no control characters, no workflow commands."""
     lines = text.split("\n")
     clean = (
-        "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+        line
+        if line.isprintable()
+        else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
         for line in lines
     )
     return "\n".join(

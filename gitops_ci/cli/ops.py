@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitops_ci.cli.options import HELM, option, with_app
+from gitops_ci.cli.options import HELM, OUTPUT, option, with_app
 
 if TYPE_CHECKING:
     from gitops_ci.cli.app import App
@@ -27,3 +27,36 @@ def reconcile(app: App, *, everything: bool, no_diff: bool, helm: Path | None) -
     from gitops_ci.cli import operation
 
     return operation.reconcile(app, everything=everything, no_diff=no_diff, program=helm)
+
+
+@click.command()
+@option(
+    "--directory", type=click.Path(path_type=Path), default=Path(), help="The checkout to look at."
+)
+@option(
+    "--base", metavar="REVISION", help="What to compare with; default: the merge request's base."
+)
+@option("--no-diff", is_flag=True, help="Render nothing.")
+@HELM
+@OUTPUT
+def check(
+    *, directory: Path, base: str | None, no_diff: bool, helm: Path | None, output: str
+) -> int:
+    """Preview the gate of a merge request on the ops repository, in its checkout.
+
+    Needs no token and no network. Looks at what is committed; without a base at everything.
+    """
+    from gitops_ci.cli import checking
+
+    return checking.check(directory, base=base, no_diff=no_diff, program=helm, output=output)
+
+
+@click.command()
+@option("--app", "apps", multiple=True, metavar="NAME", help="Only this application, repeatable.")
+@option("--stage", "stages", multiple=True, metavar="NAME", help="Only this stage, repeatable.")
+@with_app
+def status(app: App, *, apps: tuple[str, ...], stages: tuple[str, ...]) -> int:
+    """Show which release is where, since when, and what it waits for."""
+    from gitops_ci.cli import overview
+
+    return overview.status(app, apps=apps, stages=stages)

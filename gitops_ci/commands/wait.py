@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from gitops_ci import liveness, names, observe, ops, watch
 from gitops_ci.errors import Exit
-from gitops_ci.forge import CheckState, Forge, MergeRequest
+from gitops_ci.forge import CheckState, Forge, MergeRequest, MergeState
 from gitops_ci.git import Remote
 from gitops_ci.live import LiveSource, LiveState, LiveVerdict
 from gitops_ci.ops import Ops
@@ -67,15 +67,23 @@ def run(world: World, *, stage: str, app: str, release: str, timeout: timedelta)
 
 
 def _look(world: World, repository: Ops, stage: str, app: str, release: str) -> LiveVerdict:
-    merged = list(observe.merges(world.forge, stage, app, release))
+    proposed = list(observe.proposals(world.forge, stage, app, release))
+    merged = [request for request in proposed if request.state is MergeState.MERGED]
     if not merged:
-        return LiveVerdict(LiveState.PENDING, f"`{release}` has not been merged into {stage}")
+        return _unmerged(proposed[-1] if proposed else None, stage, release)
     recorded = [verdict for request in merged if (verdict := _recorded(world.forge, request))]
     if any(verdict.state is LiveState.LIVE for verdict in recorded):
         return next(v for v in recorded if v.state is LiveState.LIVE)
     if world.live is None:
         return recorded[-1] if recorded else _unrecorded(release, stage)
     return _seen(merged[-1], world.live, world.clock, repository)
+
+
+def _unmerged(request: MergeRequest | None, stage: str, release: str) -> LiveVerdict:
+    if request and names.SUPERSEDED in request.labels:
+        said = f"a newer release took over before `{release}` entered {stage}"
+        return LiveVerdict(LiveState.OVERTAKEN, said)
+    return LiveVerdict(LiveState.PENDING, f"`{release}` has not been merged into {stage}")
 
 
 def _unrecorded(release: str, stage: str) -> LiveVerdict:

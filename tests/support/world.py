@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from gitops_ci.forge.local import LocalForge
 from gitops_ci.live import Health
 from gitops_ci.live.simulated import SimulatedLive
 from tests.support import builder
+from tests.support.jobs import Job as Process
 from tests.support.opsrepo import CHART, POLICY, make_ops_repo
 
 OPS, DEV, APP = "platform/ops", "shop/web", "shop-web"
@@ -178,6 +180,16 @@ class World:
         ):
             code = cli.run(args)
         return Ran(int(code), out.getvalue(), err.getvalue())
+
+    def job(self, *args: str, user: str = PROPOSER, **more: str) -> Process:
+        """The command line for a child process, with `more` in its environment."""
+        env = {**builder.isolated_env(), **self.environment(user), **more}
+        return Process(args, env, self.dev_folder)
+
+    def copied(self, root: Path) -> World:
+        """The same world a second time, to go another way from here."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return World(root, self.git_url, dict(self.env), dict(self.versions))
 
     @staticmethod
     def argv_of(*args: str) -> tuple[str, ...]:

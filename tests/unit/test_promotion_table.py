@@ -506,13 +506,13 @@ def test_everything_beside_it_is_answered_at_once() -> None:
     )
     decided = plan(
         seen(
-            attempts=(attempt(1, fresh=False),),
+            attempts=(attempt(9, fresh=False),),
             rivals=beside,
             holds=(hold(stage="tst"), hold(app="shop-web")),
         )
     )
     proposes(decided, number=2)
-    assert [closing.number for closing in decided.close] == [1, 2, 4]
+    assert [closing.number for closing in decided.close] == [9, 2, 4]
     assert len(decided.notes) == 3
 
 
@@ -760,7 +760,7 @@ def worlds(draw: st.DrawFn) -> Seen:
 
 
 PERMISSIONS = st.builds(Permissions, st.booleans(), st.sampled_from([None, "agreed"]))
-MANY = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+MANY = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 
 @MANY

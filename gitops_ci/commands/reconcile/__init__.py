@@ -7,12 +7,13 @@ do nothing worse than one more look.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from gitops_ci import names, ops
 from gitops_ci.commands.reconcile.advance import advance
 from gitops_ci.commands.reconcile.follow import finish
 from gitops_ci.commands.reconcile.work import Item, Step, Work, World
-from gitops_ci.errors import GitopsCiError, LostRace
+from gitops_ci.errors import GitopsCiError, LostRace, NotYet
 from gitops_ci.forge import MergeRequest, MergeState
 from gitops_ci.git import Place
 from gitops_ci.ops import Ops
@@ -28,7 +29,8 @@ def run(world: World, *, everything: bool = False) -> tuple[Item, ...]:
         return ()
     with world.remotes() as remote:
         remote.fetch("promote/*")
-        repository = ops.read(remote, world.forge)
+        me = world.forge.whoami().name
+        repository = replace(ops.read(remote, world.forge), trusted=me)
         _fetch_directories(repository, todo)
         ended = [work for work in todo if work.request.state is not MergeState.OPEN]
         items = [_guarded(finish, work, world, repository) for work in ended]
@@ -62,12 +64,11 @@ def _guarded(handler: Handler, work: Work, world: World, repository: Ops) -> Ite
     """One promotion's trouble does not stop the others."""
     try:
         item = handler(work, world, repository)
-    except LostRace as race:
-        item = work.item(Step.WAITING, race.message)
+    except (LostRace, NotYet) as wait:
+        item = work.item(Step.WAITING, wait.message)
     except GitopsCiError as error:
         item = work.item(Step.ERROR, error.message, error.hint or "", code=error.exit_code)
     for message in item.messages or ("",):
-        world.say(
-            f"{item.url} {item.release} -> {item.stage}: {item.step}{message and ', '}{message}"
-        )
+        where = f"{world.forge.sigil}{item.number} {item.release} -> {item.stage}"
+        world.say(f"{where}: {item.step}{message and ', '}{message}")
     return item

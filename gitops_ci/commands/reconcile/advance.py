@@ -7,7 +7,7 @@ from dataclasses import replace
 from gitops_ci import layout, names, observe, ops, policy, promotion, propose, render, review
 from gitops_ci.commands.reconcile.work import Item, Step, Work, World, post
 from gitops_ci.config import Merge, Stage
-from gitops_ci.errors import ConfigError, Conflict, Exit
+from gitops_ci.errors import ConfigError, Conflict, Exit, NotYet, Refused
 from gitops_ci.forge import CheckState, MergeRequest, Relation
 from gitops_ci.git import Place
 from gitops_ci.observe import Wanted
@@ -20,11 +20,16 @@ from gitops_ci.release import By
 
 def advance(work: Work, world: World, repository: Ops) -> Item:
     stage = ops.stage_of(repository.config, work.branch.stage)
-    seen = _seen(work, stage, world, repository)
+    try:
+        seen = _seen(work, stage, world, repository)
+    except (NotYet, Refused) as error:
+        state = CheckState.PENDING if isinstance(error, NotYet) else CheckState.FAILURE
+        post(world.forge, work.request.head, names.GATE, state, error.message)
+        return work.item(Step.WAITING if isinstance(error, NotYet) else Step.REFUSED, error.message)
     plan = promotion.plan(seen)
     if plan.outcome.word in {Word.SUPERSEDED, Word.UNCHANGED}:
         closing = Closing(work.request.number, plan.outcome.message)
-        propose.close(closing, None, forge=world.forge, say=world.say)
+        propose.close(closing, None, remote=repository.remote, forge=world.forge, say=world.say)
         return work.item(Step.CLOSED, plan.outcome.message)
     if plan.change or plan.adopt:
         propose.carry_out(plan, remote=repository.remote, forge=world.forge, say=world.say)

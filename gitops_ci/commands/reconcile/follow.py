@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitops_ci import evidence, liveness, names, observe, ops, trigger, watch
+from gitops_ci import evidence, liveness, names, observe, ops, propose, trigger, watch
 from gitops_ci.commands.reconcile.work import Item, Step, Work, World, post
 from gitops_ci.config import Sync
 from gitops_ci.evidence import Finding, Span
@@ -20,7 +20,7 @@ def finish(work: Work, world: World, repository: Ops) -> Item:
 
 
 def _follow(work: Work, merge_commit: str, world: World, repository: Ops) -> Item:
-    entered = _entered(work, merge_commit, world)
+    entered = observe.recorded(work.branch.stage, None, merge_commit, repository)
     if entered.live_since is None:
         verdict = watch.settled(
             lambda: liveness.look(work.request, work.branch, source=world.live, ops=repository),
@@ -32,15 +32,8 @@ def _follow(work: Work, merge_commit: str, world: World, repository: Ops) -> Ite
             return _drop(work, world, repository, item)
         if verdict.state is not LiveState.LIVE:
             return item
-        entered = _entered(work, merge_commit, world)
+        entered = observe.recorded(work.branch.stage, None, merge_commit, repository)
     return _tests(work, entered, world, repository)
-
-
-def _entered(work: Work, merge_commit: str, world: World) -> Entered:
-    """What is recorded, by us: any write token can set a status."""
-    me = world.forge.whoami().name
-    own = [status for status in world.forge.statuses(merge_commit) if status.creator == me]
-    return observe.recorded(work.branch.stage, None, merge_commit, own)
 
 
 def _record_live(work: Work, merge_commit: str, verdict: LiveVerdict, world: World) -> Item:
@@ -112,11 +105,10 @@ def _is_live(status: Status) -> bool:
 
 
 def _drop(work: Work, world: World, repository: Ops, item: Item) -> Item:
-    """Nothing is left to do: take the label off, and the branch if it is merged."""
-    if work.request.state is MergeState.MERGED:
-        tip = repository.remote.branches.get(str(work.branch))
-        if tip:
-            repository.remote.delete(str(work.branch), expect=tip)
-    if names.PENDING in work.request.labels:
-        world.forge.update(work.request.number, remove_labels=[names.PENDING])
+    """Nothing is left to do. What a person has closed keeps its branch: it may be opened again."""
+    request = work.request
+    if request.state is MergeState.MERGED or names.SUPERSEDED in request.labels:
+        propose.tidy(request, remote=repository.remote, forge=world.forge)
+    else:
+        world.forge.update(request.number, remove_labels=[names.PENDING])
     return item
