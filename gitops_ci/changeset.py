@@ -54,6 +54,6 @@ def message(subject: str, trailers: tuple[tuple[str, str], ...]) -> str:
 
 def trailers(text: str) -> dict[str, str]:
     """The trailers of a message's last paragraph."""
-    last = text.strip().rsplit("\n\n", 1)[-1]
+    _, _, last = text.strip().rpartition("\n\n")
     pairs = (line.split(": ", 1) for line in last.splitlines() if ": " in line)
     return {key: value.strip() for key, value in pairs}

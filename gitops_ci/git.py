@@ -82,8 +82,8 @@ class Place:
     path: str
 
 
-class _Missing(Exception):  # noqa: N818 - control flow inside this module
-    """A tree on the way is not here yet."""
+class _Missing(Exception):
+    """A tree on the way is not here yet; caught inside this module."""
 
     def __init__(self, oid: str, level: int = 0) -> None:
         super().__init__(oid)
@@ -339,7 +339,7 @@ class Remote(Objects):
         return len(place.path.split("/")), entry.oid
 
     def _gaps(self, entry: Entry) -> list[str]:
-        """What is missing of an entry. A tree that is here is looked into: git would not fetch it."""
+        """What is missing of an entry; git fetches no tree that is here, so it is looked into."""
         if entry.oid in self._whole or entry.mode == SUBMODULE_MODE:
             return []
         if not self.has(entry.oid):
@@ -379,7 +379,7 @@ class Remote(Objects):
         return done.text().strip()
 
     def push(self, branch: str, commit: str, *, expect: str | None) -> None:
-        """Push `commit` as `branch`, if that is at `expect` (None: must not exist) or there already.
+        """Push `commit` as `branch`, if that is at `expect` (None: must not exist) or at `commit`.
 
         Raises `LostRace` where somebody else was first, `Rejected` where a rule forbids it.
         """
@@ -460,15 +460,15 @@ _REJECTED = re.compile(
     re.IGNORECASE,
 )
 _TEMPORARY = re.compile(
-    r"Could not resolve|Connection (?:refused|reset|timed out)|timed out|early EOF|Empty reply"
+    r"Could not resolve|Connection (?:refused|reset)|timed out|early EOF|Empty reply"
     r"|RPC failed|unexpected disconnect|remote end hung up|hung up unexpectedly"
-    r"|returned error: 5\d\d|returned error: 429|Operation too slow|Failed to connect|Could not connect"
+    r"|returned error: (?:5\d\d|429)|Operation too slow|Failed to connect|Could not connect"
     r"|couldn't connect|SSL_ERROR|gnutls_handshake|Bad gateway|Service Unavailable",
     re.IGNORECASE,
 )
 _UNAUTHORIZED = re.compile(
-    r"Authentication failed|could not read (?:Username|Password)|returned error: 401|Invalid username"
-    r"|Permission denied \(publickey",
+    r"Authentication failed|could not read (?:Username|Password)|returned error: 401"
+    r"|Invalid username|Permission denied \(publickey",
     re.IGNORECASE,
 )
 
@@ -522,10 +522,10 @@ def _protocol(url: str) -> str:
 
 def _configured(env: Mapping[str, str], *pairs: tuple[str, str]) -> dict[str, str]:
     """The environment with more git configuration, after what is there."""
-    configured, number = dict(env), int(env.get("GIT_CONFIG_COUNT") or 0)
-    for number, (key, value) in enumerate(pairs, number):
+    configured, there = dict(env), int(env.get("GIT_CONFIG_COUNT") or 0)
+    for number, (key, value) in enumerate(pairs, there):
         configured |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return configured | {"GIT_CONFIG_COUNT": str(number + 1)} if pairs else configured
+    return configured | {"GIT_CONFIG_COUNT": str(there + len(pairs))}
 
 
 def _header(url: str, token: Token | None) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,6 @@ from gitops_ci.forge import MergeRequest, MergeState
 from gitops_ci.live import LiveSource, LiveVerdict
 from gitops_ci.ops import Ops, passport_at, stage_of
 
-
 RECENT = 100
 
 

@@ -58,7 +58,7 @@ def version_fault(text: str) -> str | None:
     if len(text) > VERSION_LIMIT:
         return f"{len(text)} characters where {VERSION_LIMIT} are allowed"
     if ".." in text or text.endswith(".lock") or not _VERSION.fullmatch(text):
-        return "letters, digits, `.`, `_` and `-`, without `..`, beginning and ending with a letter or digit"
+        return "letters, digits, `.`, `_`, `-`, no `..`, a letter or digit at both ends"
     return None
 
 

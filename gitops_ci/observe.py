@@ -13,7 +13,7 @@ from typing import Protocol
 from gitops_ci import layout, names, policy, release
 from gitops_ci.changeset import Edit, PutObject, Remove, trailers
 from gitops_ci.config import OpsRepository, Stage
-from gitops_ci.errors import NotFound, NotYet, Refused
+from gitops_ci.errors import LostRace, NotFound, NotYet, Refused
 from gitops_ci.forge import CheckState, Forge, MergeRequest, MergeState, Relation, Status
 from gitops_ci.git import Commit, Entry, Place, Remote
 from gitops_ci.ops import Ops, passport_at, passport_then
@@ -55,10 +55,12 @@ def promotion(
     stages = (stage.name, *stage.after)
     remote.need(*(ops.place(remote.tip, name, app) for name in stages))
     requests = ops.forge.list(labels=names.labels(stage.name, app), limit=RECENT)
+    _same_moment(requests, remote)
     wanted = _adopted(wanted, stage, requests, remote)
     current = passport_at(remote, ops.place(remote.tip, stage.name, app))
     before = tuple(_entered(wanted, name, ops) for name in stage.after)
     attempts = _attempts(wanted, stage, requests, ops)
+    _merged_meanwhile(attempts, ops)
     passport = _passport(wanted, stage, before, attempts)
     return Seen(
         ops=ops.config,
@@ -76,6 +78,23 @@ def promotion(
         holds=ops.holds,
         claims=claims or {},
     )
+
+
+def _same_moment(requests: Sequence[MergeRequest], remote: Remote) -> None:
+    """git is read before the forge; a branch that was moved in between has to be looked at anew."""
+    for request in requests:
+        seen = remote.branches.get(request.source)
+        behind = request.state is MergeState.OPEN and request.head != seen
+        if behind and remote.remote_tip(request.source) != seen:
+            raise LostRace(f"`{request.source}` was moved meanwhile")
+
+
+def _merged_meanwhile(attempts: Sequence[Attempt], ops: Ops) -> None:
+    """A merge that is newer than our copy must not look like one that was reverted."""
+    commits = [a.request.merge_commit for a in attempts[-1:] if a.request and a.is_merged]
+    for commit in filter(None, commits):
+        if commit != ops.remote.tip and ops.forge.compare(ops.remote.tip, commit) is Relation.AHEAD:
+            raise LostRace(f"`{attempts[-1].branch}` was merged meanwhile")
 
 
 def _adopted(

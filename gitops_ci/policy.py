@@ -79,7 +79,8 @@ def _identity_faults(content: Content) -> Iterable[str]:
     if content.tree is None:
         yield f"`{layout.RELEASE}/` is missing"
     elif content.tree != content.passport.tree:
-        yield f"the passport names tree `{content.passport.tree[:12]}`, `release/` is `{content.tree[:12]}`"
+        named, real = content.passport.tree[:12], content.tree[:12]
+        yield f"the passport names tree `{named}`, `release/` is `{real}`"
 
 
 def _values_faults(ops: OpsRepository, content: Content) -> Iterable[str]:

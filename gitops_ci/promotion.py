@@ -15,7 +15,7 @@ from gitops_ci.changeset import Changeset, Edit, PutFile, PutObject, Remove, mes
 from gitops_ci.config import Merge, Stage
 from gitops_ci.errors import Exit
 from gitops_ci.forge import Draft, Relation
-from gitops_ci.progress import Attempt, Entered, Seen, Shape
+from gitops_ci.progress import Attempt, Entered, Rival, Seen, Shape
 from gitops_ci.release import By, EvidenceLine, Passport, Result
 
 
@@ -110,19 +110,19 @@ def _newer_is_there(seen: Seen, _: Permissions) -> Outcome | None:
     if seen.current and (seen.relation is Relation.BEHIND or merged_before):
         said = f"{seen.stage.name} holds the newer `{seen.current.id}`"
         return Outcome(Word.SUPERSEDED, Exit.DONE, said)
-    for rival in seen.rivals:
-        if rival.relation is Relation.BEHIND or _later_of_equals(
-            seen, rival.request.number, rival.relation
-        ):
-            said = f"the newer `{rival.release}` is on its way into {seen.stage.name} in {rival.request.url}"
-            return Outcome(Word.SUPERSEDED, Exit.DONE, said)
+    newer = next((rival for rival in seen.rivals if _is_newer(rival, seen)), None)
+    if newer:
+        said = f"the newer `{newer.release}` is on its way into {seen.stage.name}"
+        return Outcome(Word.SUPERSEDED, Exit.DONE, f"{said}: {newer.request.url}")
     return None
 
 
-def _later_of_equals(seen: Seen, number: int, relation: Relation) -> bool:
-    """Two releases of one commit: the one that was proposed later is the newer."""
-    ours = [a.request.number for a in seen.attempts if a.request and a.is_open]
-    return relation is Relation.SAME and bool(ours) and number > max(ours)
+def _is_newer(rival: Rival, seen: Seen) -> bool:
+    """Of two releases of one commit, the one that was proposed later is the newer."""
+    if rival.relation is not Relation.SAME:
+        return rival.relation is Relation.BEHIND
+    ours = [attempt.request.number for attempt in seen.attempts if attempt.request]
+    return bool(ours) and rival.request.number > max(ours)
 
 
 def _order_is_unclear(seen: Seen, permissions: Permissions) -> Outcome | None:
@@ -204,7 +204,8 @@ def _was_reverted(seen: Seen, last: Attempt, permissions: Permissions) -> Plan |
     if permissions.reopen:
         return _enter(seen, attempt=last.branch.attempt + 1, permissions=permissions)
     holds = f"it holds `{seen.current.id}` now" if seen.current else "it is gone from there"
-    said = f"`{seen.passport.id}` entered {seen.stage.name} with {last.request.url} and was reverted: {holds}"
+    entered = f"`{seen.passport.id}` entered {seen.stage.name} with {last.request.url}"
+    said = f"{entered} and was reverted: {holds}"
     return _nothing(seen, Outcome(Word.REVERTED, Exit.NOT_YET, said, _REOPEN))
 
 

@@ -1,6 +1,6 @@
 """Carries a plan out: the branch, its merge request, and closing what it replaces.
 
-Every step first looks whether it is done, so a run that was killed anywhere is finished by the next.
+Every step first looks whether it is done: a run that was killed is finished by the next one.
 Knows no rules: what to do is in the plan.
 """
 

@@ -294,15 +294,16 @@ def dump(passport: Passport) -> str:
         f"app: {_scalar(passport.app)}",
         f"id: {_scalar(passport.id)}",
         f"tree: {_scalar(passport.tree)}",
-        *_block(
-            "images",
-            (f"{{name: {_scalar(i.name)}, ref: {_scalar(i.ref)}}}" for i in passport.images),
-        ),
-        f"chart: {{name: {_scalar(passport.chart.name)}, version: {_scalar(passport.chart.version)}}}",
+        *_block("images", (_flow(name=image.name, ref=image.ref) for image in passport.images)),
+        f"chart: {_flow(name=passport.chart.name, version=passport.chart.version)}",
         f"source: {_source(passport.source)}",
         *_block("evidence", (_evidence(line) for line in passport.evidence)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _flow(**fields: str) -> str:
+    return "{" + ", ".join(f"{key}: {_scalar(value)}" for key, value in fields.items()) + "}"
 
 
 def _block(key: str, items: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ from gitops_ci import names
 from gitops_ci.config import Merge, Stage, Sync
 from gitops_ci.progress import Seen
 from gitops_ci.release import Passport
-from gitops_ci.resources import RenderedDiff
+from gitops_ci.resources import RenderedDiff, ResourceDiff
 
 TITLE_LIMIT = 255
 BODY_LIMIT = 60_000  # GitHub refuses more than 65,536 characters
@@ -68,19 +68,19 @@ def with_peoples_part(ours: str, there: str) -> str:
 
 
 def _verdict(stage: Stage, passport: Passport) -> str:
-    return f"**{text(passport.app)} {text(passport.version)}** wants to enter **{stage.name}**. {_merging(stage)}"
+    release = f"**{text(passport.app)} {text(passport.version)}**"
+    return f"{release} wants to enter **{stage.name}**. {_merging(stage)}"
 
 
 def _merging(stage: Stage) -> str:
-    who = " or ".join(stage.owners) or "anybody but the author"
-    asked = f"{stage.approvals} approval{'s' if stage.approvals != 1 else ''} of {text(who)}"
+    gate = f"the status `{names.GATE}` is green"
+    who = text(" or ".join(stage.owners)) or "anybody but the author"
+    asked = f"{stage.approvals} approval{'s' if stage.approvals != 1 else ''} of {who}"
     if stage.merge is Merge.MANUAL:
-        return f"It needs {asked}; a person merges it when the status `{names.GATE}` is green."
+        return f"It needs {asked}. A person merges it when {gate}."
     if stage.approvals:
-        return (
-            f"It is merged by itself when {asked} are there and the status `{names.GATE}` is green."
-        )
-    return f"It is merged by itself as soon as the status `{names.GATE}` is green."
+        return f"It needs {asked}. It is merged by itself when {gate}."
+    return f"It is merged by itself as soon as {gate}."
 
 
 def _accepted(reason: str | None) -> str:
@@ -146,9 +146,7 @@ def diff_comment(diff: RenderedDiff, *, key: str) -> str:
     """The rendered difference, folded by resource, as many whole resources as fit."""
     lines = [DIFF_MARKER, key, f"**What the cluster will be told** ({_counts(diff)})", ""]
     room, left = BODY_LIMIT - sum(map(len, lines)), 0
-    for resource in diff.resources:
-        name = f"{resource.kind} {resource.namespace + '/' if resource.namespace else ''}{resource.name}"
-        block = f"<details><summary>{resource.change}: {code(name)}</summary>\n\n{fence(resource.text, 'diff')}\n\n</details>\n"
+    for block in map(_folded, diff.resources):
         if len(block) > room:
             left += 1
             continue
@@ -157,6 +155,13 @@ def diff_comment(diff: RenderedDiff, *, key: str) -> str:
     if left:
         lines.append(f"{left} more resources differ; `gitops-ci check` prints them all.")
     return "\n".join(lines)
+
+
+def _folded(resource: ResourceDiff) -> str:
+    where = f"{resource.namespace}/" if resource.namespace else ""
+    summary = f"{resource.change}: {code(f'{resource.kind} {where}{resource.name}')}"
+    body = fence(resource.text, "diff")
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>\n"
 
 
 def no_diff_comment(why: str, *, key: str) -> str:

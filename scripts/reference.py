@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -114,13 +115,10 @@ def leaves(command: click.Command, name: str) -> Iterator[tuple[str, click.Comma
 def _command(name: str, command: click.Command) -> str:
     context = click.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
-    options = (_option(p, context) for p in command.params if isinstance(p, click.Option))
-    parts = (
-        f"## {name}",
-        inspect.cleandoc(command.help or ""),
-        f"```text\n{usage}\n```",
-        table(("option", "variable", "default", "meaning"), options),
-    )
+    options = [_option(p, context) for p in command.params if isinstance(p, click.Option)]
+    parts = [f"## {name}", inspect.cleandoc(command.help or ""), f"```text\n{usage}\n```"]
+    if options:
+        parts.append(table(("option", "variable", "default", "meaning"), iter(options)))
     return "\n\n".join(parts)
 
 
@@ -145,12 +143,7 @@ def _default(option: click.Option) -> str:
 
 # --- configuration -----------------------------------------------------------
 
-_INTRO = {
-    "application": "`gitops-ci.yaml` in a dev repository. All keys but three may be left out.",
-    "ops-repository": "`gitops-ci.yaml` at the root of an ops repository.",
-    "hold": "`holds/<name>.yaml` in an ops repository; it names at least one scope.",
-    "release": "`release.yaml`, the [passport](passport.md). No person writes it.",
-}
+_NOTE = {"release": "More: [passport](passport.md)."}
 
 
 def configuration() -> str:
@@ -160,7 +153,7 @@ def configuration() -> str:
 # Configuration
 
 Four kinds of YAML files. A key that is not listed here is an error; every finding is told with
-file, line and key. `gitops-ci schema --kind {config.KINDS[0]}` prints the JSON Schema, for editors.
+file, line and key. `gitops-ci schema {config.KINDS[0]}` prints the JSON Schema, for editors.
 Anchors, aliases, merge keys, tags and several documents in one file are refused: two readers of
 such a file may see two different things.
 
@@ -173,7 +166,8 @@ such a file may see two different things.
 def _kind(kind: str) -> str:
     schema: dict[str, Any] = json.loads(config.schema_text(kind))
     rows = table(("key", "type", "default", "meaning"), _keys(schema, ""))
-    return f"## {schema['title']}\n\n{_INTRO[kind]}\n\n{schema['description']}\n\n{rows}"
+    said = " ".join(filter(None, (schema["description"], _NOTE.get(kind))))
+    return f"## {schema['title']}\n\n{said}\n\n{rows}"
 
 
 def _keys(node: Mapping[str, Any], prefix: str) -> Rows:
@@ -308,8 +302,8 @@ _RUNNER = {
 def outputs() -> str:
     """What commands leave for later jobs, and what they read of the runner."""
     same("outputs", _OUTPUTS, dictionary_keys(ROOT / "gitops_ci" / "cli", "GITOPS_"))
-    told = [name for name in _RUNNER if name not in inspect.getsource(ci)]
-    same("variables of a runner", [], told)
+    found = re.findall(r'"((?:CI|GITHUB)_[A-Z_]+|GITLAB_CI)"', inspect.getsource(ci))
+    same("variables of a runner", _RUNNER, set(found))
     left = table(("output", "content"), ((code(k), v) for k, v in _OUTPUTS.items()))
     words = table(("word", "meaning"), ((code(word), _WORDS[word]) for word in Word))
     live = table(("state", "meaning"), ((code(state), _LIVE[state]) for state in LiveState))

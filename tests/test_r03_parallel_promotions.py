@@ -7,6 +7,7 @@ each answer.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,10 +18,10 @@ import pytest
 from gitops_ci import names
 from gitops_ci.forge import MergeState
 from tests.support import jobs
-from tests.support.builder import write_tree
+from tests.support.builder import real_git, write_tree
 from tests.support.git_http import GitHttpServer
-from tests.support.jobs import Ended, Job
-from tests.support.world import APP, OPS, World
+from tests.support.jobs import PROGRAM, Ended, Job
+from tests.support.world import APP, MERGER, OPS, World
 
 FULL = os.environ.get("GITOPS_CI_FULL") == "1"
 JOBS = 10
@@ -128,3 +129,76 @@ def _of_another(world: World, app: str) -> Job:
     env = {**usual.env, "GITOPS_CI_PROJECT": f"shop/{app}", "GITLAB_CI": "1"}
     env |= {"CI_PROJECT_PATH": f"shop/{app}", "CI_COMMIT_SHA": world.versions["1.0.0"]}
     return replace(usual, args=args, env=env, cwd=folder)
+
+
+# --- what happens between two looks ------------------------------------------
+
+_MEANWHILE = """\
+#!/bin/sh
+# The first fetch takes its time: before it ends, somebody else runs a command to its end.
+{git} "$@"
+code=$?
+case " $* " in
+*" fetch "*) mkdir {once} 2>/dev/null && {command} >{once}/out 2>{once}/err && : >{once}/done ;;
+esac
+exit "$code"
+"""
+
+
+def meanwhile(world: World, job: Job) -> Path:
+    """Let `job` run between the first fetch and all that follows; the path is there if it did."""
+    folder = world.root / "meanwhile"
+    folder.mkdir()
+    settings = (f"{name}={value}" for name, value in job.env.items())
+    command = shlex.join(["env", "-i", "-C", str(job.cwd), *settings, *PROGRAM, *job.args])
+    once = world.root / "once"
+    text = _MEANWHILE.format(git=real_git(), once=shlex.quote(str(once)), command=command)
+    (folder / "git").write_text(text, encoding="utf-8")
+    (folder / "git").chmod(0o755)
+    world.env["PATH"] = os.pathsep.join((str(folder), os.environ["PATH"]))
+    return once / "done"
+
+
+def test_r03_a_branch_that_came_after_the_fetch_is_seen(first: World, tmp_path: Path) -> None:
+    world = first.copied(tmp_path / "world")
+    other = meanwhile(world, promotion(world, "itg"))
+    ran = world.promote("itg", "1.0.0")
+    assert other.exists()
+    assert (ran.code, ran.data["result"], ran.data["merge_request"]) == (0, "open", 1), ran.err
+    assert len(world.ops().list(labels=())) == 1
+
+
+def test_r03_a_merge_after_the_fetch_is_no_revert(first: World, tmp_path: Path) -> None:
+    world = first.copied(tmp_path / "world")
+    assert world.promote("itg", "1.0.0").code == 0
+    other = meanwhile(world, world.job("reconcile", "--no-diff", user=MERGER))
+    ran = world.promote("itg", "1.0.0")
+    assert other.exists()
+    assert (ran.code, ran.data["result"]) == (0, "unchanged"), ran.err
+
+
+def test_r03_a_newer_release_that_came_after_the_fetch_wins(first: World, tmp_path: Path) -> None:
+    world = first.copied(tmp_path / "world")
+    world.commit("1.1.0")
+    newer = world.job(*world.promote_args("itg", "1.1.0"))
+    other = meanwhile(world, replace(newer, cwd=world.clone("1.1.0")))
+    ran = world.promote("itg", "1.0.0")
+    assert other.exists()
+    assert (ran.code, ran.data["result"]) == (0, "superseded"), ran.err
+    assert [request.title for request in world.ops().list(labels=())] == [
+        "Promote shop-web 1.1.0 to itg"
+    ]
+
+
+def test_r03_reconcile_leaves_what_moved_after_its_fetch(first: World, tmp_path: Path) -> None:
+    """The newer release closes the older one while `reconcile` looks at that: no harm, no error."""
+    world = first.copied(tmp_path / "world")
+    assert world.promote("itg", "1.0.0").code == 0
+    world.commit("1.1.0")
+    newer = world.job(*world.promote_args("itg", "1.1.0"))
+    other = meanwhile(world, replace(newer, cwd=world.clone("1.1.0")))
+    ran = world.reconcile()
+    assert other.exists()
+    assert ran.code == 0, ran.err
+    assert world.reconcile().code == 0
+    assert (world.holds("itg") or "").startswith("shop-web-1.1.0-")

@@ -368,8 +368,10 @@ def _file_faults(known: _Known) -> Iterator[Finding]:
 
 
 def _is_in_a_stage(known: _Known, path: str) -> bool:
-    if layout.parse_directory(known.shape, path):
-        return True
+    """Whether a path lies below a stage; what is in a vendored chart is judged with that."""
+    place = layout.parse_directory(known.shape, path)
+    if place:
+        return not _is_below(place.rest, layout.CHART)
     stages = (*known.policy.stages, *known.proposed.stages)
     return any(_is_below(path, layout.stage_directory(known.shape, s.name)) for s in stages)
 

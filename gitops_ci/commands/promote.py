@@ -64,12 +64,12 @@ def claims(texts: tuple[str, ...]) -> dict[str, Result]:
 def run(asked: Asked, *, remotes: Remotes, forge: Forge, order: Order, say: Say) -> Proposed:
     """Plan and carry out; where somebody else moved the branch meanwhile, plan again."""
     for _ in range(TRIES):
-        with remotes() as remote:
-            decided = plan(asked, remote=remote, forge=forge, order=order)
-            try:
+        try:
+            with remotes() as remote:
+                decided = plan(asked, remote=remote, forge=forge, order=order)
                 return propose.carry_out(decided, remote=remote, forge=forge, say=say)
-            except LostRace as race:
-                say(f"{race.message}, looking again")
+        except LostRace as race:
+            say(f"{race.message}, looking again")
     raise Temporary(
         f"`{asked.stage}` of `{asked.app}` is moved by others all the time", hint="run it again"
     )

@@ -91,7 +91,7 @@ def _unrecorded(release: str, stage: str) -> LiveVerdict:
 
 
 def _recorded(forge: Forge, merged: MergeRequest) -> LiveVerdict | None:
-    """A final status of the merge commit; a failure of the cluster may be mended by the next sync."""
+    """What a status of the merge commit says; a failure may be mended by the next sync."""
     for status in forge.statuses(merged.merge_commit) if merged.merge_commit else ():
         if status.context == names.LIVE and status.state is CheckState.SUCCESS:
             return LiveVerdict(LiveState.LIVE, status.description)

@@ -39,7 +39,7 @@ IMPORTS = {
 
 # The only modules that may use it.
 USES = {
-    "os.environ": {"ci", "cli.app", "cli.learn"},
+    "os.environ": {"ci", "cli.app", "cli.playing"},
     "os.getenv": set(),
     "os.chdir": set(),
     "os.system": set(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
+import subprocess  # noqa: TID251 - git knows which files are ours
 import tomllib
 from functools import cache
 

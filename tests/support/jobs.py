@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+PROGRAM = (sys.executable, "-m", "gitops_ci")
+
 _PATIENCE = 120.0  # seconds
 _GATED = """\
 import os, sys
@@ -56,7 +58,7 @@ class Ended:
 
 def run(job: Job) -> Ended:
     """Run one job to its end."""
-    return _ended(_start(job, (sys.executable, "-m", "gitops_ci"), pass_fds=()))
+    return _ended(_start(job, PROGRAM, pass_fds=()))
 
 
 def at_once(jobs: Sequence[Job]) -> tuple[Ended, ...]:

@@ -222,6 +222,13 @@ class World:
             *self.promote_args(stage, version, *claims, *more), "--output", "json", user=user
         )
 
+    def clone(self, version: str) -> Path:
+        """A checkout of its own, for a job that runs beside others."""
+        folder = self.root / "checkouts" / version
+        builder.git("clone", "--quiet", "--no-checkout", self.dev_git.as_uri(), folder)
+        builder.git("checkout", "--quiet", self.versions[version], cwd=folder)
+        return folder
+
     def checkout(self, version: str) -> None:
         builder.git("checkout", "--quiet", "--force", self.versions[version], cwd=self.dev_folder)
 

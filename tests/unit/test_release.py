@@ -420,6 +420,32 @@ def test_every_other_reader_of_yaml_reads_the_same_texts(passport: Passport) -> 
         ]
 
 
+FOREIGN = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from([
+        "a/b}\nevidence: []",
+        "a/b, commit: x",
+        '"',
+        "a/b # c",
+        "😀/x",
+        "\u2028",
+        "\0",
+    ]),
+)
+
+
+@MANY
+@given(text=FOREIGN)
+def test_foreign_text_in_a_passport_is_refused_or_read_as_it_is(text: str) -> None:
+    passport = replace(OURS, source=replace(OURS.source, project=text))
+    try:
+        again = release.parse(release.dump(passport), source="release.yaml")
+    except ConfigError as error:
+        assert "$.source.project" in error.message or "U+" in error.message  # noqa: PT017 - either
+    else:
+        assert again == passport
+
+
 def test_a_passport_looks_like_this() -> None:
     passport = OURS.with_evidence([EvidenceLine("itg", "e2e: chrome", Result.PASSED, By.VERIFIED)])
     assert release.dump(passport) == (

@@ -41,7 +41,7 @@ nothing enters a stage without a merge request that shows exactly what changes t
 
 
 def _first_release(world: World) -> None:
-    commit = _merge(world, "1.0.0", "Greet customers by name", first=True)
+    commit = _merge(world, "1.0.0", "Open the shop", "Welcome", first=True)
     world.say("\n== itg: the automatic stage")
     world.say(
         "  The dev pipeline proposes the release. The job ends at once; nothing waits on a runner."
@@ -56,16 +56,14 @@ def _first_release(world: World) -> None:
     _reviewed(world, commit, "tst", ("tara",), "1.0.0")
     _reviewed(world, commit, "perf", ("petra",), "1.0.0")
     _reviewed(world, commit, "prod", ("olaf", "oksana"), "1.0.0")
-    world.say(
-        "\n  1.0.0 is in production. The same tree of files went all the way, by four merge requests."
-    )
+    world.say("\n  1.0.0 is in production: one tree of files, through four merge requests.")
 
 
-def _merge(world: World, version: str, subject: str, *, first: bool = False) -> str:
+def _merge(world: World, version: str, subject: str, greeting: str, *, first: bool = False) -> str:
     """A developer's merge: a new commit on main, and its pipeline."""
-    page = world.root / "web" / "src" / "index.html"
-    text = files.read_text(page)
-    files.write_text(page, text + f"<!-- {version}: {subject} -->\n")
+    values = world.root / "web" / "deploy" / "values.yaml"
+    lines = [line for line in files.read_text(values).splitlines() if "greeting:" not in line]
+    files.write_text(values, "\n".join([*lines, f"greeting: {greeting}"]) + "\n")
     commit = world.commit("web", subject)
     world.git("tag", version, cwd="web")
     world.say(f"\n== Anna merges “{subject}”: version {version}, commit {commit[:12]}")
@@ -108,8 +106,8 @@ def _reviewed(
     world.run_jobs(commit, version, failing=failing)
 
 
-def _through_itg(world: World, version: str, subject: str) -> str:
-    commit = _merge(world, version, subject)
+def _through_itg(world: World, version: str, subject: str, greeting: str) -> str:
+    commit = _merge(world, version, subject, greeting)
     world.run_jobs(commit, version)
     world.reconcile()
     _automatic_sync(world)
@@ -120,16 +118,14 @@ def _through_itg(world: World, version: str, subject: str) -> str:
 
 def _overtaken(world: World) -> None:
     world.say("\n== Two releases at once: the newer one overtakes")
-    _through_itg(world, "1.1.0", "Show prices with tax")
+    _through_itg(world, "1.1.0", "Greet in spring", "Spring is here")
     older = world.open_request("tst")
     world.say(
-        f"  1.1.0 is proposed for tst as !{older.number}. Tara is at lunch; meanwhile 1.2.0 comes along."
+        f"  1.1.0 is proposed for tst as !{older.number}. Tara is at lunch; 1.2.0 comes along."
     )
-    _through_itg(world, "1.2.0", "Show prices without tax to companies")
+    _through_itg(world, "1.2.0", "Greet in summer", "Summer sale")
     newer = world.open_request("tst")
-    world.say(
-        f"  !{older.number} was closed with a link to !{newer.number}: tst never goes back by accident."
-    )
+    world.say(f"  !{older.number} is closed now and links to !{newer.number}: no stage goes back.")
 
 
 def _stopped(world: World) -> None:
@@ -158,7 +154,7 @@ def _the_end(world: World, status: str) -> None:
 
   {root}/web                     the dev repo: chart, values, gitops-ci.yaml
   {root}/ops                     the ops repo (git pull, then git log --graph)
-  {root}/merge-requests/2.md     what Tara read before she approved
+  {root}/merge-requests/8.md     what Tara read before she approved 1.2.0
   {root}/forge                   the forge: two bare repositories, everything else in their refs
   git --git-dir {root}/forge/platform/shop-ops.git log refs/gitops-ci/mr/2    its audit trail
 """)

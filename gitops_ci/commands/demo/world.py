@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from gitops_ci import files, layout, names, release
+from gitops_ci import files, layout, names, release, review
 from gitops_ci.commands.demo.pipeline import JOBS, JobSpec
 from gitops_ci.config import Layout
 from gitops_ci.errors import GitopsCiError
@@ -185,11 +186,16 @@ class World:
         dotenv = self.root / "jobs" / f"{commit[:12]}.env"
         dotenv.parent.mkdir(exist_ok=True)
         known = dict(line.split("=", 1) for line in _lines(dotenv))
-        image = f"registry.example.com/shop/web:{version}@sha256:{_digest(version)}"
+        digest = hashlib.sha256(version.encode()).hexdigest()
+        image = f"registry.example.com/shop/web:{version}@sha256:{digest}"
         env = {
-            "GITLAB_CI": "true", "CI_PROJECT_PATH": DEV, "CI_COMMIT_SHA": commit, "CI_COMMIT_TAG": version,
-            names.image_variable(APP): image, "GITOPS_CI_DOTENV": str(dotenv),
-        }  # fmt: skip
+            "GITLAB_CI": "true",
+            "CI_PROJECT_PATH": DEV,
+            "CI_COMMIT_SHA": commit,
+            "CI_COMMIT_TAG": version,
+            names.image_variable(APP): image,
+            "GITOPS_CI_DOTENV": str(dotenv),
+        }
         return self.command(*spec.command, cwd="web", env=known | env).code == 0
 
     # --- to read afterwards --------------------------------------------------
@@ -200,9 +206,10 @@ class World:
         folder = self.root / "merge-requests"
         folder.mkdir(exist_ok=True)
         for request in forge.list(labels={names.LABEL}):
-            diff = forge.comment_with(request.number, "<!-- gitops-ci:rendered-diff -->") or ""
-            page = f"# !{request.number} {request.title}\n\n{request.state}\n\n{request.description}\n\n{diff}\n"
-            files.write_text(folder / f"{request.number}.md", page)
+            diff = forge.comment_with(request.number, review.DIFF_MARKER) or ""
+            title = f"# !{request.number} {request.title}"
+            page = "\n\n".join((title, request.state, request.description, diff))
+            files.write_text(folder / f"{request.number}.md", page + "\n")
 
     def live_in(self, stage: str) -> str:
         """The release that the cluster runs."""
@@ -237,10 +244,6 @@ def _content(folder: Traversable, prefix: str = "") -> list[tuple[str, bytes]]:
 
 def _lines(path: Path) -> list[str]:
     return files.read_text(path).splitlines() if path.exists() else []
-
-
-def _digest(version: str) -> str:
-    return release.tree_id({"image": version.encode()}).ljust(64, "0")
 
 
 def _now() -> datetime:

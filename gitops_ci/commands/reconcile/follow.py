@@ -50,13 +50,14 @@ def _record_live(work: Work, merge_commit: str, verdict: LiveVerdict, world: Wor
 def _tests(work: Work, entered: Entered, world: World, repository: Ops) -> Item:
     """Start the stage's tests and record how its suites ended."""
     branch = work.branch
-    passport = ops.passport_then(repository, entered.merge_commit or "", branch.stage, branch.app)
+    merge_commit = entered.merge_commit or ""
+    passport = ops.passport_then(repository, merge_commit, branch.stage, branch.app)
     dev = world.dev(passport.source.project)
     wanted = dict.fromkeys(
         s for stage in repository.config.following(branch.stage) for s in stage.requires
     )
     if dev is None:
-        said = f"press play on `{names.live_job(branch.stage)}`: no token for `{passport.source.project}`"
+        said = f"no token for `{passport.source.project}`: play `{names.live_job(branch.stage)}`"
         return _drop(work, world, repository, work.item(Step.LIVE, said if wanted else ""))
     commit = passport.source.commit
     trigger.play(dev, commit, names.live_job(branch.stage))
@@ -87,7 +88,7 @@ def _suite(
 
 
 def _span(work: Work, entered: Entered, world: World, repository: Ops) -> Span:
-    """While it was live: an automatic stage may change with the next merge, another with its live."""
+    """While it was live: an automatic stage changes with the next merge, another with a Sync."""
     begin = entered.live_since or world.clock.now()
     stage = ops.stage_of(repository.config, work.branch.stage)
     ends = []
