@@ -55,11 +55,11 @@ def promotion(
     stages = (stage.name, *stage.after)
     remote.need(*(ops.place(remote.tip, name, app) for name in stages))
     requests = ops.forge.list(labels=names.labels(stage.name, app), limit=RECENT)
-    _same_moment(requests, remote)
     wanted = _adopted(wanted, stage, requests, remote)
     current = passport_at(remote, ops.place(remote.tip, stage.name, app))
     before = tuple(_entered(wanted, name, ops) for name in stage.after)
     attempts = _attempts(wanted, stage, requests, ops)
+    _same_moment((*requests, *(a.request for a in attempts if a.request)), remote)
     _merged_meanwhile(attempts, ops)
     passport = _passport(wanted, stage, before, attempts)
     return Seen(
@@ -80,7 +80,7 @@ def promotion(
     )
 
 
-def _same_moment(requests: Sequence[MergeRequest], remote: Remote) -> None:
+def _same_moment(requests: Iterable[MergeRequest], remote: Remote) -> None:
     """git is read before the forge; a branch that was moved in between has to be looked at anew."""
     for request in requests:
         seen = remote.branches.get(request.source)
