@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from gitops_ci import config, names, yamldoc, yamledit
@@ -323,6 +324,7 @@ def _evidence(line: EvidenceLine) -> str:
     )
 
 
+@lru_cache(maxsize=4096)  # of many passports most words are the same
 def _scalar(text: str) -> str:
     plain = _PLAIN.fullmatch(text) and not _TYPED.fullmatch(text)
     return text if plain else json.dumps(text)

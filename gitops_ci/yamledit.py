@@ -119,7 +119,7 @@ class _Finder:
             self._check_open(node, path)
             node, name, step = self._child(node, part, path, key)
             path = (*path, step)
-        scalar = self._settable_scalar(node, path)
+        scalar = self._settable_scalar(node, path, at=name or node)
         if "\n" in value or "\r" in value:
             raise self._refusal(node, path, "the new value has several lines", "give one line")
         written = _written(value, scalar.style)
@@ -186,10 +186,11 @@ class _Finder:
             what = "is written in flow style (`{…}` or `[…]`)"
             raise self._refusal(node, path, what, "write it in block style, a line per key")
 
-    def _settable_scalar(self, node: Node, path: Path) -> Scalar:
+    def _settable_scalar(self, node: Node, path: Path, *, at: Node) -> Scalar:
+        """The scalar itself, or a refusal at its key: an empty value lies at the next token."""
         fault = _decoration(node) or _scalar_fault(node)
         if fault or not isinstance(node, Scalar):
-            raise self._refusal(node, path, *(fault or ("is no scalar", "")))
+            raise self._refusal(at, path, *(fault or ("is no scalar", "")))
         return node
 
     def _refusal(self, node: Node, path: Path, message: str, hint: str) -> ConfigError:

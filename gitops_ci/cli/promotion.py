@@ -34,6 +34,7 @@ class Given:
 
 def promote(app: App, given: Given, *, stage: str, release: str | None, dry_run: bool) -> int:
     """Plan, carry out unless it is a dry run, leave job outputs, print."""
+    _check_stage(stage)
     found, app = _application(app, given.config)
     asked = promoting.Asked(
         stage=stage,
@@ -54,6 +55,7 @@ def promote(app: App, given: Given, *, stage: str, release: str | None, dry_run:
 
 def wait(app: App, config: Path, *, stage: str, release: str | None, timeout: int) -> int:
     """Look until it is decided or the time is over."""
+    _check_stage(stage)
     found, app = _application(app, config)
     if not release:
         raise ConfigError(
@@ -74,6 +76,12 @@ def wait(app: App, config: Path, *, stage: str, release: str | None, timeout: in
 
 
 # --- what the dev side says --------------------------------------------------
+
+
+def _check_stage(stage: str) -> None:
+    fault = names.stage_fault(stage)
+    if fault:
+        raise ConfigError(f"`--stage` cannot be `{stage[:60]}`: {fault}")
 
 
 def _application(app: App, config: Path) -> tuple[Application, App]:

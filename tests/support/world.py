@@ -291,7 +291,7 @@ class World:
 
     def refs(self) -> str:
         """Every ref of both repositories: equal before and after means nothing was written."""
-        return "".join(
+        return "\n".join(
             builder.git("for-each-ref", "--format=%(refname) %(objectname)", cwd=path)
             for path in (self.ops_git, self.dev_git)
         )
