@@ -207,11 +207,19 @@ def group_of(url: str) -> str:
 _HOLDS = """\
 # Holds
 
-A file here stops a release, an application or a whole stage, until the file is removed or expires.
+A file here stops a release, an application or a whole stage, until the file is removed:
 
-    gitops-ci hold add      # proposes one
-    gitops-ci hold list     # shows what is held, by whom and why
-    gitops-ci hold remove   # proposes to lift it
+```yaml
+# yaml-language-server: $schema=https://gitops-ci.dev/schemas/v1/hold.schema.json
+apiVersion: gitops-ci/v1
+kind: Hold
+stage: prod # and, or instead: `app: shop-web`, `release: shop-web-2.14.0-4be1c07d2a91`
+reason: quarter end
+owner: olaf
+```
+
+Name it as you like, `holds/quarter-end.yaml`, and merge it: from then on nothing that it names is
+merged. A hold on a release stops its proposals too.
 """
 
 

@@ -193,7 +193,7 @@ def _type(node: Mapping[str, Any]) -> str:
     if kind == "integer":
         low, high = node.get("minimum"), node.get("maximum")
         return "number" if low is None or high is None else f"number, {low} to {high}"
-    return {"boolean": "`true` or `false`"}.get(kind, node.get("title", "text"))
+    return "`true` or `false`" if kind == "boolean" else str(node.get("title", "text"))
 
 
 def _shown(node: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import shlex
-import subprocess
+import subprocess  # noqa: TID251 - the reader's own shell
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -184,9 +184,9 @@ def outcomes() -> set[tuple[str, int]]:
     source = (ROOT / "gitops_ci" / "promotion.py").read_text(encoding="utf-8")
     found = set()
     for node in ast.walk(ast.parse(source)):
-        names = [a.attr for a in getattr(node, "args", ()) if isinstance(a, ast.Attribute)]
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Outcome":
-            found.add((Word[names[0]].value, Exit[names[1]].value))
+            word, code = (arg.attr for arg in node.args[:2] if isinstance(arg, ast.Attribute))
+            found.add((Word[word].value, Exit[code].value))
     return found
 
 

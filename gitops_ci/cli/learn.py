@@ -35,4 +35,4 @@ def demo(directory: Path, quiet: bool) -> int:
     """
     from gitops_ci.cli import playing
 
-    return playing.demo(directory.absolute(), say=(lambda _: None) if quiet else click.echo)
+    return playing.demo(directory.absolute(), say=(lambda _: None) if quiet else playing.tell)

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import click
+
 from gitops_ci import process
 from gitops_ci.commands import demo as playing
 from gitops_ci.process import Completed
@@ -28,3 +30,15 @@ def demo(directory: Path, *, say: Callable[[str], None]) -> int:
 def _plain_environment() -> dict[str, str]:
     """Ours, without what a real runner or a real set-up has put into it."""
     return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+
+
+def tell(lines: str) -> None:
+    """Print a part of the story; on a terminal headings and commands stand out."""
+    for line in lines.split("\n"):
+        click.echo(_styled(line))
+
+
+def _styled(line: str) -> str:
+    if line.startswith("== "):
+        return click.style(line, bold=True)
+    return click.style(line, fg="cyan") if line.lstrip().startswith("$ ") else line

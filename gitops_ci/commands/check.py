@@ -7,7 +7,7 @@ base, so that a merge request cannot weaken its own check; what it proposes is r
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +19,6 @@ from gitops_ci.errors import ConfigError, Exit, worst
 from gitops_ci.git import SUBMODULE_MODE, Entry, Objects, Place, WorkTree
 from gitops_ci.helm import Helm
 from gitops_ci.holds import Hold
-from gitops_ci.layout import Place as Directory
 from gitops_ci.layout import Writer
 from gitops_ci.release import Passport
 from gitops_ci.render import Target
@@ -126,7 +125,8 @@ def run(change: Change, *, helm: Callable[[], Helm] | None) -> Report:
     judging = _policy(change) or proposed
     if judging is None:
         return Report(faults)
-    known = _Known(change, judging, proposed or judging, touched)
+    directories = _directories(judging.layout, touched)
+    known = _Known(change, judging, proposed or judging, touched, directories)
     rendered = tuple(_rendered(known, helm)) if helm else ()
     findings = (
         *faults,
@@ -151,6 +151,7 @@ class _Known:
     policy: OpsRepository
     proposed: OpsRepository
     touched: tuple[str, ...]
+    directories: Mapping[str, _Touched]
 
     @property
     def shape(self) -> Layout:
@@ -160,21 +161,39 @@ class _Known:
         """A stage's policy: the base's, and the proposed one where the stage is new."""
         return self.policy.stage(name) or self.proposed.stage(name)
 
-    def directories(self) -> dict[str, Directory]:
-        """The directories of applications that the change touches, by path."""
-        places = (layout.parse_directory(self.shape, path) for path in self.touched)
+    def promoted(self) -> dict[str, _Touched]:
+        """The directories whose passport or release changes, unless it is taken away."""
         return {
-            layout.directory(self.shape, place.stage, place.app): place for place in places if place
+            top: here
+            for top, here in self.directories.items()
+            if here.has(layout.PASSPORT, layout.RELEASE) and any(_halves(self.change, top))
         }
 
-    def promoted(self) -> dict[str, Directory]:
-        """Those whose passport or release changes, unless it is taken away."""
-        ours = [path for path in self.touched if layout.owner(self.shape, path) is Writer.CI]
-        return {
-            top: place
-            for top, place in self.directories().items()
-            if any(_is_below(path, top) for path in ours) and any(_halves(self.change, top))
-        }
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """The directory of one application in one stage, and the paths in it that change."""
+
+    stage: str
+    app: str
+    paths: tuple[str, ...]
+
+    def has(self, *names: str) -> bool:
+        """Whether one of these changes, or something below it."""
+        return any(_is_below(path, name) for path in self.paths for name in names)
+
+
+def _directories(where: Layout, touched: tuple[str, ...]) -> dict[str, _Touched]:
+    """The directories that a change touches, by path."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in touched:
+        place = layout.parse_directory(where, path)
+        if place:
+            found.setdefault((place.stage, place.app), []).append(place.rest)
+    return {
+        layout.directory(where, stage, app): _Touched(stage, app, tuple(paths))
+        for (stage, app), paths in found.items()
+    }
 
 
 def _is_below(path: str, top: str) -> bool:
@@ -274,7 +293,7 @@ def _is_new(known: _Known, top: str) -> bool:
     return layout.CONFIG in known.touched or any(_is_below(path, top) for path in known.touched)
 
 
-def _places(known: _Known, commit: str) -> dict[str, Directory | None]:
+def _places(known: _Known, commit: str) -> dict[str, layout.Place | None]:
     found = ops.directories(known.change.objects, commit, known.shape)
     return {path: layout.parse_directory(known.shape, path) for path in found}
 
@@ -311,10 +330,10 @@ def _ownership_faults(known: _Known) -> Iterator[Finding]:
 
 def _release_faults(known: _Known) -> Iterator[Finding]:
     stops = tuple(_holds(known.change))
-    for top, place in known.promoted().items():
-        stage = known.stage(place.stage)
+    for top, here in known.promoted().items():
+        stage = known.stage(here.stage)
         if stage:
-            yield from _faults_of(known, top, place.app, stage, stops)
+            yield from _faults_of(known, top, here.app, stage, stops)
 
 
 def _faults_of(
@@ -412,24 +431,23 @@ _Rendered = tuple[Difference | None, tuple[Finding, ...]]
 def _rendered(known: _Known, helm: Callable[[], Helm]) -> Iterator[_Rendered]:
     """The difference of each touched directory, and what is wrong with it."""
     find, change = cache(helm), known.change
-    for top, place in known.directories().items():
-        affected = (f"{top}/{layout.RELEASE}", f"{top}/{layout.OPS_VALUES}")
-        if not any(_is_below(path, one) for path in known.touched for one in affected):
+    for top, here in known.directories.items():
+        if not here.has(layout.RELEASE, layout.OPS_VALUES):
             continue
-        old = _target(known, change.base, top, place) if change.base else None
-        new = _target(known, change.head, top, place)
+        old = _target(known, change.base, top, here) if change.base else None
+        new = _target(known, change.head, top, here)
         if old or new:
             yield _compared(find(), old, new, top=top, settings=known.policy.render)
 
 
-def _target(known: _Known, commit: str, top: str, place: Directory) -> Target | None:
+def _target(known: _Known, commit: str, top: str, here: _Touched) -> Target | None:
     """What is rendered, None where a part is missing; that is told elsewhere."""
     files = known.change.objects.files(Place(commit, top))
-    needed = {f"{layout.CHART}/Chart.yaml", layout.VALUES, layout.stage_values(place.stage)}
+    needed = {f"{layout.CHART}/Chart.yaml", layout.VALUES, layout.stage_values(here.stage)}
     if not needed <= files.keys():
         return None
-    namespace = layout.namespace(known.shape, place.stage, place.app)
-    return Target(files, place.stage, place.app, namespace)
+    namespace = layout.namespace(known.shape, here.stage, here.app)
+    return Target(files, here.stage, here.app, namespace)
 
 
 def _compared(

@@ -7,12 +7,12 @@ What nobody answers for is shown as unknown. Knows nothing of how it is printed.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gitops_ci import layout, names, ops, release, review
+from gitops_ci import config, layout, names, ops, release, review
 from gitops_ci.config import Stage, Sync
 from gitops_ci.errors import ConfigError, GitopsCiError
 from gitops_ci.forge import CheckState, Forge, MergeRequest, MergeState, Status
@@ -68,7 +68,7 @@ def run(
     """Look once. Empty `apps` or `stages` mean all of them."""
     listed = _Listed()
     with remotes() as remote:
-        remote.fetch(whole=True, meanwhile=lambda: listed.read(forge))
+        remote.fetch(whole=True, meanwhile=lambda: _meanwhile(forge, listed))
         repository = ops.read(remote, forge)
         wanted = [ops.stage_of(repository.config, name) for name in stages]
         scope = _Scope(tuple(wanted) or repository.config.stages, frozenset(apps))
@@ -80,6 +80,13 @@ def run(
         key=lambda row: (row.app, order[row.stage], row.state is State.OPEN, row.number or 0),
     )
     return Overview(tuple(rows), tuple(filter(None, (listed.silent, silent))))
+
+
+def _meanwhile(forge: Forge, listed: _Listed) -> None:
+    """What can be done while git is busy: ask the forge, load what reading YAML takes."""
+    listed.read(forge)
+    with suppress(ConfigError):
+        config.parse_ops("{}", source=layout.CONFIG)
 
 
 # --- what is asked -----------------------------------------------------------

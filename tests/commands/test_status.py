@@ -216,7 +216,7 @@ def test_a_stage_that_was_put_back_is_not_called_live(world: World) -> None:
 def test_what_came_without_a_merge_request_is_unknown(tmp_path: Path) -> None:
     world = World.build(tmp_path, apps=1)
     assert states(world) == [
-        (stage, "00000", "unknown", "it came by no merge request of ours")
+        (stage, "1.0.0", "unknown", "it came by no merge request of ours")
         for stage in opsrepo.STAGES
     ]
 

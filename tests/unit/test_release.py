@@ -36,8 +36,8 @@ from tests.support.promotions import OURS, oid
 
 DIGEST = "sha256:" + "9b" * 32
 REF = f"registry.example.com/shop/web:2.1.0@{DIGEST}"
-MANY = settings(max_examples=150, deadline=None, derandomize=True, database=None)
-SOME = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+MANY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+SOME = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 
 
 # --- the tree ----------------------------------------------------------------
@@ -395,6 +395,57 @@ def test_a_passport_is_read_as_it_was_written(passport: Passport) -> None:
     assert again == passport
     assert release.dump(again) == text
     assert release.parse(text.encode(), source="release.yaml") == passport
+
+
+def read(text: str) -> Passport | None:
+    try:
+        return release.parse(text, source="release.yaml")
+    except ConfigError:
+        return None
+
+
+COMMENT = "# a line that people wrote\n"
+
+
+@MANY
+@given(passport=passports())
+def test_a_passport_that_people_commented_is_read_the_same(passport: Passport) -> None:
+    assert read(release.dump(passport) + COMMENT) == passport
+
+
+PIECES = st.sampled_from([
+    "",
+    " ",
+    "\n",
+    '"',
+    "'",
+    "a",
+    "0",
+    "-",
+    ".",
+    ":",
+    ",",
+    "{",
+    "}",
+    "#",
+    "\\",
+    "ä",
+    "\t",
+    "null",
+])
+
+
+@MANY
+@given(passport=passports(), data=st.data())
+def test_a_damaged_passport_is_judged_the_same_with_and_without_a_comment(
+    passport: Passport, data: st.DataObject
+) -> None:
+    text = release.dump(passport)
+    at = data.draw(st.integers(0, len(text)))
+    cut = data.draw(st.integers(0, 3))
+    damaged = text[:at] + data.draw(PIECES) + text[at + cut :]
+    if damaged.endswith("\n"):
+        assert read(damaged) == read(damaged + COMMENT)
 
 
 @SOME
