@@ -54,6 +54,8 @@ def message(subject: str, trailers: tuple[tuple[str, str], ...]) -> str:
 
 def trailers(text: str) -> dict[str, str]:
     """The trailers of a message's last paragraph."""
-    _, _, last = text.strip().rpartition("\n\n")
+    _, gap, last = text.strip().rpartition("\n\n")
+    if not gap:
+        return {}
     pairs = (line.split(": ", 1) for line in last.splitlines() if ": " in line)
     return {key: value.strip() for key, value in pairs}

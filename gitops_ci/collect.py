@@ -11,7 +11,7 @@ from gitops_ci.config import Application, OpsRepository, Stage
 from gitops_ci.errors import ConfigError, Problem
 from gitops_ci.release import ChartRef, Material, Release, Source
 
-MR_VALUES = "mr"  # deploy/values/mr.yaml is for MR environments, not for stages
+MR_VALUES = "mr.yaml"  # deploy/values/mr.yaml is for MR environments, not for stages
 VALUES_LIMIT = 1024 * 1024
 
 
@@ -55,10 +55,11 @@ def make(recipe: Recipe, ops: OpsRepository, stage: Stage) -> Release:
 def _material(recipe: Recipe, chart_files: Mapping[str, bytes]) -> Material:
     app, root = recipe.app, recipe.root
     folder = root / app.stage_values
+    found = files.walk(folder, size=VALUES_LIMIT).files if folder.is_dir() else {}
     stages = {
-        path.stem: files.read_bytes(path, limit=VALUES_LIMIT)
-        for path in sorted(folder.glob("*.yaml"))
-        if path.stem != MR_VALUES and path.is_file() and not path.is_symlink()
+        name.removesuffix(".yaml"): content
+        for name, content in found.items()
+        if "/" not in name and name.endswith(".yaml") and name != MR_VALUES
     }
     return Material(
         chart=chart_files,

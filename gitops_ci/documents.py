@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -79,7 +78,7 @@ class Repository:
 
     @classmethod
     def at(cls, root: Path, project: str) -> Repository:
-        return cls(project, Git(directory(root, project), environment(os.environ)))
+        return cls(project, Git(directory(root, project), environment()))
 
     def run(self, *args: str, stdin: bytes | None = None) -> Completed:
         """Run git; `NotFound` where there is no such repository."""

@@ -231,6 +231,18 @@ def is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def is_empty(path: Path) -> bool:
+    """Whether a directory holds nothing, or is not there."""
+    with told("read", path):
+        return not path.exists() or not any(path.iterdir())
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory, and those above it; one that is there is fine."""
+    with told("made", path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def remove_tree(path: Path) -> None:
     """Remove a directory with everything in it; one that is not there is fine."""
     with told("removed", path), suppress(FileNotFoundError):

@@ -34,6 +34,7 @@ from gitops_ci.forge import Relation
 from gitops_ci.gitcall import Git, environment
 
 TREE_MODE = "40000"
+FILE_MODE = "100644"
 SUBMODULE_MODE = "160000"
 
 
@@ -82,11 +83,11 @@ class Place:
     path: str
 
 
-class _Missing(Exception):
+class _Missing(GitError):
     """A tree on the way is not here yet; caught inside this module."""
 
     def __init__(self, oid: str, level: int = 0) -> None:
-        super().__init__(oid)
+        super().__init__(f"tree `{oid}` is not there")
         self.oid, self.level = oid, level
 
 

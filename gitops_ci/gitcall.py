@@ -5,6 +5,7 @@ Knows nothing about remotes, credentials or forges.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,9 @@ _FIXED = MappingProxyType({
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def environment(base: Mapping[str, str], extra: Mapping[str, str] = _NOTHING) -> dict[str, str]:
+def environment(
+    base: Mapping[str, str] = os.environ, extra: Mapping[str, str] = _NOTHING
+) -> dict[str, str]:
     """`base` without inherited `GIT_*`, with our settings, then with `extra`.
 
     No protocol is allowed unless `extra` says so in `GIT_ALLOW_PROTOCOL`.

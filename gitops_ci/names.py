@@ -12,6 +12,7 @@ from dataclasses import dataclass
 APP_LIMIT = 53  # Helm release names end there
 STAGE_LIMIT = 30
 VERSION_LIMIT = 64
+PROJECT_LIMIT = 500
 TREE_DIGITS = 12
 
 DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -28,6 +29,7 @@ LIVE = "gitops-ci/live"
 _DNS_LABEL = re.compile(DNS_LABEL)
 _VERSION = re.compile(VERSION)
 _SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/-]{0,62}[A-Za-z0-9]|[A-Za-z0-9]")
+_PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 _HEX = re.compile(r"[0-9a-f]{40}")
 
 
@@ -71,6 +73,13 @@ def suite_fault(text: str) -> str | None:
     )
 
 
+def project_fault(text: str) -> str | None:
+    """Why `text` cannot be a project's path on a forge, None where it can."""
+    if len(text) <= PROJECT_LIMIT and _PROJECT.fullmatch(text):
+        return None
+    return "it looks like `group/project`: letters, digits, `_`, `.`, `-`"
+
+
 def is_commit(text: str) -> bool:
     """Whether `text` is a full SHA-1 object id in lower case."""
     return bool(_HEX.fullmatch(text))
@@ -80,7 +89,9 @@ def version_from_tag(tag: str) -> str:
     """A tag as a version: other characters become `-`, the ends are trimmed."""
     text = re.sub(r"[^A-Za-z0-9._-]+", "-", tag)
     text = re.sub(r"\.{2,}", ".", text).strip("._-")[:VERSION_LIMIT].rstrip("._-")
-    return text.removesuffix(".lock").rstrip("._-")
+    while text.endswith(".lock"):
+        text = text.removesuffix(".lock").rstrip("._-")
+    return text
 
 
 def release_id(app: str, version: str, tree: str) -> str:

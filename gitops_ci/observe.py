@@ -13,7 +13,7 @@ from typing import Protocol
 from gitops_ci import layout, names, policy, release
 from gitops_ci.changeset import Edit, PutObject, Remove, trailers
 from gitops_ci.config import OpsRepository, Stage
-from gitops_ci.errors import LostRace, NotFound, NotYet, Refused
+from gitops_ci.errors import ConfigError, LostRace, NotFound, NotYet, Refused
 from gitops_ci.forge import CheckState, Forge, MergeRequest, MergeState, Relation, Status
 from gitops_ci.git import Commit, Entry, Place, Remote
 from gitops_ci.ops import Ops, passport_at, passport_then
@@ -128,8 +128,8 @@ def _passport(
         )
     if any(passport.tree != found[0].tree for passport in found):
         raise Refused(f"`{wanted.id}` is not the same content in all of {', '.join(stage.after)}")
-    lines = {line: None for passport in found for line in passport.evidence}
-    return replace(found[0], evidence=tuple(lines))
+    lines = [line for passport in found for line in passport.evidence]
+    return found[0].with_evidence(lines)
 
 
 def _relation(order: Order, current: Passport | None, ours: Passport) -> Relation | None:
@@ -150,7 +150,7 @@ def _attempts(
 ) -> tuple[Attempt, ...]:
     """Every attempt of this release, by number, with the branch's content looked at."""
     first = names.PromotionBranch(stage.name, wanted.app, wanted.id)
-    found = {request.source: request for request in requests}
+    found = {request.source: request for request in reversed(requests)}
     if str(first) not in found:
         found |= {request.source: request for request in ops.forge.find(str(first))}
     branches = {*ops.remote.branches, *found}
@@ -195,7 +195,7 @@ def looked_at(attempt: Attempt, ops: Ops, *, tree: str | None) -> Attempt:
     directory = ops.directory(branch.stage, branch.app)
     remote.need(Place(tip, directory), Place(own.oid, directory))
     touched = remote.changed(parent, tip)
-    passport = passport_at(remote, Place(tip, directory))
+    passport = _readable(remote, Place(tip, directory))
     theirs = remote.changed(own.oid, tip) if own.oid != tip else ()
     shape = _shape(attempt, ops, own, passport, theirs, tree=tree, directory=directory)
     if shape is not Shape.FOREIGN and not _on_target(ops, parent):
@@ -209,6 +209,14 @@ def looked_at(attempt: Attempt, ops: Ops, *, tree: str | None) -> Attempt:
         passport=passport,
         touched=touched,
     )
+
+
+def _readable(remote: Remote, place: Place) -> Passport | None:
+    """The passport on a branch; anybody may have pushed one there that cannot be read."""
+    try:
+        return passport_at(remote, place)
+    except ConfigError:
+        return None
 
 
 def _our_commit(remote: Remote, tip: str, ops: OpsRepository) -> tuple[Commit, str] | None:
@@ -378,9 +386,13 @@ def _rival(
     )
     theirs = attempt.passport
     if theirs is None or theirs.source.project != ours.source.project:
-        return Rival(request, branch.release, Relation.UNKNOWN, keep="its branch cannot be read")
+        keep = "its branch is not one of this application's promotions"
+        return Rival(request, branch.release, "", Relation.AHEAD, keep=keep)
     relation = order(ours.source.project, theirs.source.commit, ours.source.commit)
-    return Rival(request, branch.release, relation, keep=_keep(request, attempt, stage, ops))
+    commit = theirs.source.commit
+    return Rival(
+        request, branch.release, commit, relation, keep=_keep(request, attempt, stage, ops)
+    )
 
 
 def _keep(request: MergeRequest, attempt: Attempt, stage: Stage, ops: Ops) -> str | None:

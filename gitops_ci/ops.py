@@ -12,7 +12,7 @@ from gitops_ci import chart, config, holds, layout, release
 from gitops_ci.config import Layout, OpsRepository, Stage
 from gitops_ci.errors import ConfigError, GitError, Problem
 from gitops_ci.forge import Forge
-from gitops_ci.git import Entry, Objects, Place, Remote
+from gitops_ci.git import FILE_MODE, Entry, Objects, Place, Remote
 from gitops_ci.holds import Hold
 from gitops_ci.policy import Content
 from gitops_ci.release import Passport
@@ -138,6 +138,7 @@ def content(
         tree=top.oid if top else None,
         touched=touched,
         files=tuple(entries),
+        special=tuple(path for path, entry in entries.items() if entry.mode != FILE_MODE),
         chart_faults=_chart_faults(objects, place, passport),
     )
 

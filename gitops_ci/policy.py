@@ -6,12 +6,14 @@ default branch's, never the merge request's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gitops_ci import layout, names, release
 from gitops_ci.config import Evidence, OpsRepository, Stage
+from gitops_ci.errors import ConfigError
 from gitops_ci.forge import Approval, MergeRequest
 from gitops_ci.holds import Hold
 from gitops_ci.progress import Entered
@@ -48,6 +50,7 @@ class Content:
     tree: str | None  # the id that `release/` really has
     touched: tuple[str, ...]  # every path it changes
     files: tuple[str, ...] = ()  # of `release/`, relative to it
+    special: tuple[str, ...] = ()  # those of them that are no plain files: links, programs
     chart_faults: tuple[str, ...] = ()
 
 
@@ -59,6 +62,7 @@ def content_faults(
         *_ownership_faults(directory, content.touched),
         *_identity_faults(content),
         *_values_faults(ops, content),
+        *_foreign_faults(content),
         *_image_faults(stage, content.passport),
         *content.chart_faults,
     )
@@ -93,11 +97,25 @@ def _values_faults(ops: OpsRepository, content: Content) -> Iterable[str]:
             yield f"`{layout.RELEASE}/{path}` is missing"
 
 
+_BELONGS = re.compile(rf"{release.CHART}/.+|{release.VALUES}|{release.STAGE_VALUES}/[^/]+\.yaml")
+
+
+def _foreign_faults(content: Content) -> Iterable[str]:
+    for path in content.special:
+        yield f"`{layout.RELEASE}/{path}` is no plain file"
+    for path in content.files:
+        if not _BELONGS.fullmatch(path):
+            yield f"`{layout.RELEASE}/{path}` does not belong to a release"
+
+
 def _image_faults(stage: Stage, passport: Passport) -> Iterable[str]:
-    if stage.allow_tags:
-        return
     for image in passport.images:
-        if release.parse_ref(image.ref, source=image.name).digest is None:
+        try:
+            digest = release.parse_ref(image.ref, source=image.name).digest
+        except ConfigError as error:
+            yield error.message
+            continue
+        if digest is None and not stage.allow_tags:
             yield f"image `{image.name}` has no digest"
 
 

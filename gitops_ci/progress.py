@@ -65,6 +65,7 @@ class Rival:
 
     request: MergeRequest
     release: str
+    commit: str  # its source commit
     relation: Relation  # how our source commit stands to its: AHEAD means ours is newer
     keep: str | None = None  # why it may not be closed by us: approved, or people's commits
 
@@ -107,5 +108,6 @@ class Seen:
     @property
     def merged(self) -> MergeRequest | None:
         """The newest merge request by which this release entered the stage."""
-        found = [a.request for a in self.attempts if a.request and a.is_merged]
-        return found[-1] if found else None
+        merged = [attempt for attempt in self.attempts if attempt.is_merged]
+        last = max(merged, key=lambda attempt: attempt.branch.attempt, default=None)
+        return last.request if last else None

@@ -12,7 +12,6 @@ from enum import StrEnum
 
 from gitops_ci import layout, names, release, review
 from gitops_ci.changeset import Changeset, Edit, PutFile, PutObject, Remove, message
-from gitops_ci.config import Merge, Stage
 from gitops_ci.errors import Exit
 from gitops_ci.forge import Draft, Relation
 from gitops_ci.progress import Attempt, Entered, Rival, Seen, Shape
@@ -130,7 +129,7 @@ def _order_is_unclear(seen: Seen, permissions: Permissions) -> Outcome | None:
         return None
     unclear = {Relation.DIVERGED, Relation.UNKNOWN}
     others = [seen.current.source.commit] if seen.current and seen.relation in unclear else []
-    others += [rival.request.url for rival in seen.rivals if rival.relation in unclear]
+    others += [rival.commit for rival in seen.rivals if rival.relation in unclear]
     if not others:
         return None
     return Outcome(
@@ -266,7 +265,13 @@ def _has_a_branch(seen: Seen, last: Attempt, permissions: Permissions) -> Plan |
     if last.tip and last.fresh:
         said = _opened(seen)
         return _proposal(seen, last.passport or seen.passport, last.branch, permissions, said)
-    return _enter(seen, attempt=last.branch.attempt, permissions=permissions, expect=last.tip)
+    return _enter(
+        seen,
+        attempt=last.branch.attempt,
+        permissions=permissions,
+        carried=last.carried,
+        expect=last.tip,
+    )
 
 
 ReleaseRule = Callable[[Seen, Attempt, Permissions], Plan | None]
@@ -337,7 +342,7 @@ def _proposal(
     )
     older = [rival for rival in seen.rivals if rival.relation is not Relation.BEHIND]
     close = [
-        Closing(attempt.request.number, "the stage has changed since; proposed again")
+        Closing(attempt.request.number, f"{_why_again(attempt)}; proposed again")
         for attempt in seen.attempts
         if attempt.is_open and attempt.request and attempt.branch.attempt < branch.attempt
     ]
@@ -364,6 +369,10 @@ def _proposal(
         close=tuple(close),
         notes=tuple(notes),
     )
+
+
+def _why_again(attempt: Attempt) -> str:
+    return "the stage has changed since" if attempt.tip else "its branch is gone"
 
 
 def _edits(seen: Seen, passport: Passport) -> tuple[Edit, ...]:
@@ -433,8 +442,3 @@ def suite_result(seen: Seen, suite: str) -> Result | None:
 
 def _stages(before: tuple[Entered, ...]) -> str:
     return " and ".join(entered.stage for entered in before) or "no stage"
-
-
-def needs_approval(stage: Stage) -> bool:
-    """Whether people have to approve before anything is merged."""
-    return stage.approvals > 0 or stage.merge is not Merge.AUTO

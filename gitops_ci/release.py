@@ -91,9 +91,12 @@ class Passport:
         return self.id[len(self.app) + 1 : -names.TREE_DIGITS - 1]
 
     def with_evidence(self, lines: Iterable[EvidenceLine]) -> Passport:
-        """The same release with more lines; a line of the same stage and suite is replaced."""
-        kept = {(line.stage, line.suite): line for line in self.evidence}
-        kept.update({(line.stage, line.suite): line for line in lines})
+        """The same release with more lines, one a stage and suite; a claim replaces no fact."""
+        kept: dict[tuple[str, str], EvidenceLine] = {}
+        for line in (*self.evidence, *lines):
+            known = kept.get((line.stage, line.suite))
+            if line.by is By.VERIFIED or known is None or known.by is By.CLAIMED:
+                kept[line.stage, line.suite] = line
         return replace(self, evidence=tuple(kept.values()))
 
 
@@ -211,9 +214,7 @@ def build(
     allow_tags: bool,
 ) -> Release:
     """Make the release of one commit. `images` maps an image's name to its reference."""
-    fault = names.version_fault(version)
-    if fault:
-        raise ConfigError(Problem("version", 0, "", f"`{_shown(version)}`: {fault}"))
+    _check_words(version, source)
     _require_stage_values(material, stages)
     refs = tuple(ImageRef(keys.name, _image(keys, images)) for keys in app.images)
     values = _spliced(app, material, refs, allow_tags=allow_tags)
@@ -226,6 +227,18 @@ def build(
         app.name, names.release_id(app.name, version, tree), tree, refs, chart, source
     )
     return Release(passport, files)
+
+
+def _check_words(version: str, source: Source) -> None:
+    faults = (
+        ("version", version, names.version_fault(version)),
+        ("project", source.project, names.project_fault(source.project)),
+    )
+    problems = [
+        Problem(what, 0, "", f"`{_shown(text)}`: {fault}") for what, text, fault in faults if fault
+    ]
+    if problems:
+        raise ConfigError(*problems)
 
 
 def _require_stage_values(material: Material, stages: Iterable[Stage]) -> None:

@@ -90,8 +90,7 @@ def render_many(
 
 
 def _placed(target: Target, root: Path, render: config.Render) -> Request:
-    with files.told("made", root):
-        root.mkdir()
+    files.make_directory(root)
     files.write_tree(root, target.used)
     return Request(
         chart=root / "release" / "chart",

@@ -39,7 +39,8 @@ def fence(value: str, language: str = "") -> str:
     """A code block that its content cannot leave."""
     longest = max((len(run) for run in re.findall(r"`+", value)), default=0)
     ticks = "`" * max(3, longest + 1)
-    return f"{ticks}{language}\n{value.rstrip()}\n{ticks}"
+    shown = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in value)
+    return f"{ticks}{language}\n{shown.rstrip()}\n{ticks}"
 
 
 def title(passport: Passport, stage: str) -> str:
@@ -153,7 +154,7 @@ def diff_comment(diff: RenderedDiff, *, key: str) -> str:
         room -= len(block)
         lines.append(block)
     if left:
-        lines.append(f"{left} more resources differ; `gitops-ci check` prints them all.")
+        lines.append(f"More resources differ ({left}); `gitops-ci check` prints them all.")
     return "\n".join(lines)
 
 
@@ -166,7 +167,9 @@ def _folded(resource: ResourceDiff) -> str:
 
 def no_diff_comment(why: str, *, key: str) -> str:
     """Said where the manifests cannot be rendered."""
-    return f"{DIFF_MARKER}\n{key}\n**The manifests cannot be rendered:**\n\n{fence(why)}"
+    return (
+        f"{DIFF_MARKER}\n{key}\n**The manifests cannot be rendered:**\n\n{fence(why[:BODY_LIMIT])}"
+    )
 
 
 def short(said: str, limit: int = 140) -> str:

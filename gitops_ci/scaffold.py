@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
+from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
 from posixpath import normpath
@@ -114,6 +115,19 @@ def files_for_app(
         for path, text in inside.items()
         if not path.startswith("../")
     )
+
+
+def sample() -> dict[str, bytes]:
+    """The files of a small application to play with, by path."""
+    return dict(_content(resources.files("gitops_ci").joinpath("templates", "sample")))
+
+
+def _content(folder: Traversable, prefix: str = "") -> Iterable[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _content(entry, f"{prefix}{entry.name}/")
+        else:
+            yield prefix + entry.name, entry.read_bytes()
 
 
 def _values(name: str) -> str:

@@ -65,8 +65,10 @@ def promote(
 
 
 @click.command()
-@STAGE
-@RELEASE
+@option("--stage", required=True, metavar="STAGE", help="The stage to look at.")
+@option(
+    "--release", metavar="ID", envvar="GITOPS_RELEASE", help="The release, as `promote` names it."
+)
 @CONFIG
 @option("--timeout", type=click.IntRange(0), default=0, metavar="SECONDS", help="How long to look.")
 @with_app

@@ -24,7 +24,7 @@ def schema(kind: str) -> int:
 @click.command()
 @option(
     "--directory", type=click.Path(path_type=Path), default=Path("gitops-ci-demo"),
-    show_default=True, help="Where to play; made anew.",
+    show_default=True, envvar="GITOPS_CI_DEMO_DIRECTORY", help="Where to play; made anew.",
 )  # fmt: skip
 @option("--quiet", is_flag=True, help="Tell nothing, only check that it works.")
 def demo(directory: Path, quiet: bool) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from gitops_ci import process
+from gitops_ci.cli.app import now
 from gitops_ci.commands import demo as playing
 from gitops_ci.process import Completed
 
@@ -23,7 +24,7 @@ def demo(directory: Path, *, say: Callable[[str], None]) -> int:
         own = (sys.executable, "-m", "gitops_ci") if argv[0] == "gitops-ci" else argv[:1]
         return process.run((*own, *argv[1:]), env={**_plain_environment(), **env}, cwd=cwd)
 
-    result = playing.run(directory, program=program, say=say)
+    result = playing.run(directory, program=program, say=say, now=now)
     return 0 if dict(result.story.live)["prod"].startswith("shop-web-1.0.0-") else 1
 
 

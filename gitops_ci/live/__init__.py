@@ -89,12 +89,16 @@ def judge(
         )
     if running in newer:
         return LiveVerdict(LiveState.OVERTAKEN, f"`{running}` runs there now")
-    runs = f"`{running}` still runs" if running else "nothing runs yet"
+    runs = f"`{running}` still runs" if running else _unknown(look)
     if manual:
         return LiveVerdict(
             LiveState.WAITING, f"merged, waits for a Sync of `{look.application}`; {runs}"
         )
     return LiveVerdict(LiveState.PENDING, f"merged, `{look.application}` has not synced it; {runs}")
+
+
+def _unknown(look: Look) -> str:
+    return "nothing runs yet" if look.health is Health.MISSING else "what runs cannot be told yet"
 
 
 def _running(look: Look, release: str) -> LiveVerdict:

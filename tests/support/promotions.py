@@ -131,7 +131,7 @@ def rival(
 ) -> Rival:
     """An open merge request of another release; `relation` says how ours stands to it."""
     other = of or (NEWER if relation is Relation.BEHIND else OLDER)
-    return Rival(request(mr, source=branch(of=other)), other.id, relation, keep)
+    return Rival(request(mr, source=branch(of=other)), other.id, other.source.commit, relation, keep)
 
 
 def lived(stage: str = "itg", of: Passport = OURS, **suites: Result) -> Entered:

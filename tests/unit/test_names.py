@@ -135,7 +135,6 @@ def test_what_is_made_of_a_tag_is_a_version_or_nothing(tag: str) -> None:
     assert not version or names.version_fault(version) is None
 
 
-@pytest.mark.xfail(strict=True, reason="`.lock` is taken off once, before the ends are trimmed")
 @pytest.mark.parametrize("tag", ["x.lock.lock", "x.lock_.lock", f"{'x' * 54}.lock.lock"])
 def test_no_tag_makes_a_version_that_ends_in_lock(tag: str) -> None:
     assert names.version_fault(names.version_from_tag(tag)) is None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gitops_ci import files
 from gitops_ci.commands.demo.story import Story, tell
-from gitops_ci.commands.demo.world import Program, Say, World
+from gitops_ci.commands.demo.world import Now, Program, Say, World
 from gitops_ci.errors import ConfigError
 
 __all__ = ["Result", "run"]
@@ -28,19 +28,19 @@ class Result:
     story: Story
 
 
-def run(root: Path, *, program: Program, say: Say) -> Result:
+def run(root: Path, *, program: Program, say: Say, now: Now) -> Result:
     """Tell the story in `root`, which is made anew; another folder's content is never removed."""
     _clear(root)
-    world = World.build(root, program=program, say=say)
+    world = World.build(root, program=program, say=say, now=now)
     return Result(root, world.forge_url, tell(world))
 
 
 def _clear(root: Path) -> None:
-    if root.exists() and any(root.iterdir()) and not (root / MARK).exists():
+    if not files.is_empty(root) and not (root / MARK).exists():
         raise ConfigError(
             f"`{root}` is not empty and no demo made it",
             hint="name another folder with `--directory`",
         )
     files.remove_tree(root)
-    root.mkdir(parents=True)
+    files.make_directory(root)
     files.write_text(root / MARK, "Made by `gitops-ci demo`; it may be removed at any time.\n")

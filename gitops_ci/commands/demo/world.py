@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import resources
-from importlib.resources.abc import Traversable
+from datetime import datetime
 from pathlib import Path
 
-from gitops_ci import files, layout, names, release, review
+from gitops_ci import files, layout, names, release, review, scaffold
 from gitops_ci.commands.demo.pipeline import JOBS, JobSpec
 from gitops_ci.config import Layout
 from gitops_ci.errors import GitopsCiError
@@ -28,6 +26,7 @@ OWNERS = {
 }
 
 Say = Callable[[str], None]
+Now = Callable[[], datetime]
 Program = Callable[[tuple[str, ...], Mapping[str, str], Path], Completed]
 
 
@@ -38,13 +37,14 @@ class World:
     root: Path
     program: Program
     say: Say
+    now: Now
 
     @classmethod
-    def build(cls, root: Path, *, program: Program, say: Say) -> World:
+    def build(cls, root: Path, *, program: Program, say: Say, now: Now) -> World:
         """Both repositories, as a team would have set them up."""
-        world = cls(root, program, say)
+        world = cls(root, program, say, now)
         for project in (OPS, DEV):
-            LocalForge.create(root / "forge", project, user="admin", now=_now)
+            LocalForge.create(root / "forge", project, user="admin", now=now)
         world.forge(OPS, "admin").setup(
             members={PROPOSER: "developer", MERGER: "maintainer", "admin": "maintainer"}
             | {person: "reporter" for people in OWNERS.values() for person in people},
@@ -59,7 +59,7 @@ class World:
         return (self.root / "forge").resolve().as_uri()
 
     def forge(self, project: str, user: str) -> LocalForge:
-        return LocalForge(self.root / "forge", project, user=user, now=_now)
+        return LocalForge(self.root / "forge", project, user=user, now=self.now)
 
     # --- repositories --------------------------------------------------------
 
@@ -72,8 +72,7 @@ class World:
 
     def _dev_repository(self) -> None:
         self._clone(DEV, "web")
-        sample = resources.files("gitops_ci").joinpath("templates", "sample")
-        files.write_tree(self.root / "web", dict(_content(sample)))
+        files.write_tree(self.root / "web", scaffold.sample())
         self.command("init", "app", "--name", APP, "--ops-repo", OPS, cwd="web", quiet=True)
         self.commit("web", "Begin the shop")
 
@@ -156,7 +155,7 @@ class World:
     def sync(self, stage: str) -> None:
         """What Argo CD does: run what the tip of main holds."""
         tip = self.git("ls-remote", self.forge(OPS, "admin").git_url, "refs/heads/main").split()[0]
-        live = SimulatedLive(self.root / "forge", OPS, now=_now)
+        live = SimulatedLive(self.root / "forge", OPS, now=self.now)
         live.set_live(stage=stage, app=APP, revision=tip)
 
     # --- the dev pipeline ----------------------------------------------------
@@ -184,7 +183,7 @@ class World:
             return spec.name != failing
         self.say(f"    job {spec.name}:")
         dotenv = self.root / "jobs" / f"{commit[:12]}.env"
-        dotenv.parent.mkdir(exist_ok=True)
+        files.make_directory(dotenv.parent)
         known = dict(line.split("=", 1) for line in _lines(dotenv))
         digest = hashlib.sha256(version.encode()).hexdigest()
         image = f"registry.example.com/shop/web:{version}@sha256:{digest}"
@@ -204,7 +203,7 @@ class World:
         """Every merge request as a page."""
         forge = self.forge(OPS, MERGER)
         folder = self.root / "merge-requests"
-        folder.mkdir(exist_ok=True)
+        files.make_directory(folder)
         for request in forge.list(labels={names.LABEL}):
             diff = forge.comment_with(request.number, review.DIFF_MARKER) or ""
             title = f"# !{request.number} {request.title}"
@@ -213,7 +212,7 @@ class World:
 
     def live_in(self, stage: str) -> str:
         """The release that the cluster runs."""
-        live = SimulatedLive(self.root / "forge", OPS, now=_now)
+        live = SimulatedLive(self.root / "forge", OPS, now=self.now)
         seen = live.look(stage=stage, app=APP, application=layout.application(Layout(), stage, APP))
         path = f"{layout.directory(Layout(), stage, APP)}/{layout.PASSPORT}"
         text = self.git(
@@ -232,19 +231,5 @@ def _next(jobs: tuple[Job, ...]) -> Job | None:
     return None
 
 
-def _content(folder: Traversable, prefix: str = "") -> list[tuple[str, bytes]]:
-    found = []
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            found += _content(entry, f"{prefix}{entry.name}/")
-        else:
-            found.append((prefix + entry.name, entry.read_bytes()))
-    return found
-
-
 def _lines(path: Path) -> list[str]:
     return files.read_text(path).splitlines() if path.exists() else []
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -6,7 +6,7 @@ from gitops_ci import evidence, liveness, names, observe, ops, propose, trigger,
 from gitops_ci.commands.reconcile.work import Item, Step, Work, World, post
 from gitops_ci.config import Sync
 from gitops_ci.evidence import Finding, Span
-from gitops_ci.forge import CheckState, Forge, MergeState, Status
+from gitops_ci.forge import CheckState, Forge, MergeState
 from gitops_ci.live import LiveState, LiveVerdict
 from gitops_ci.ops import Ops
 from gitops_ci.progress import Entered
@@ -96,13 +96,8 @@ def _span(work: Work, entered: Entered, world: World, repository: Ops) -> Span:
         if stage.sync is Sync.AUTO:
             ends.append(request.merged_at)
         elif request.merge_commit:
-            statuses = world.forge.statuses(request.merge_commit)
-            ends += [s.created for s in statuses if _is_live(s)]
+            ends.append(observe.recorded("", None, request.merge_commit, repository).live_since)
     return Span(begin, min((end for end in ends if end and end > begin), default=None))
-
-
-def _is_live(status: Status) -> bool:
-    return status.context == names.LIVE and status.state is CheckState.SUCCESS
 
 
 def _drop(work: Work, world: World, repository: Ops, item: Item) -> Item:
