@@ -9,7 +9,8 @@ from pathlib import Path
 from gitops_ci import chart, config, files, release
 from gitops_ci.config import Application, OpsRepository, Stage
 from gitops_ci.errors import ConfigError, Problem
-from gitops_ci.release import ChartRef, Material, Release, Source
+from gitops_ci.passports import ChartRef, Source
+from gitops_ci.release import Material, Release
 
 MR_VALUES = "mr.yaml"  # deploy/values/mr.yaml is for MR environments, not for stages
 VALUES_LIMIT = 1024 * 1024

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitops_ci.forge import Forge, Job, JobState
-from gitops_ci.release import Result
+from gitops_ci.passports import Result
 
 
 @dataclass(frozen=True, slots=True)

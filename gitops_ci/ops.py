@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gitops_ci import chart, config, holds, layout, release
+from gitops_ci import chart, config, holds, layout, passports
 from gitops_ci.config import Layout, OpsRepository, Stage
 from gitops_ci.errors import ConfigError, GitError, Problem
 from gitops_ci.forge import Forge
 from gitops_ci.git import FILE_MODE, Entry, Objects, Place, Remote
 from gitops_ci.holds import Hold
+from gitops_ci.passports import Passport
 from gitops_ci.policy import Content
-from gitops_ci.release import Passport
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def passport_at(objects: Objects, place: Place) -> Passport | None:
     """The passport in a stage directory that was fetched, None where the directory has none."""
     path = f"{place.path}/{layout.PASSPORT}"
     raw = objects.read(Place(place.commit, path))
-    return release.parse(raw, source=path) if raw is not None else None
+    return passports.parse(raw, source=path) if raw is not None else None
 
 
 def passport_then(ops: Ops, commit: str, stage: str, app: str) -> Passport:

@@ -16,8 +16,8 @@ from gitops_ci.config import Evidence, OpsRepository, Stage
 from gitops_ci.errors import ConfigError
 from gitops_ci.forge import Approval, MergeRequest
 from gitops_ci.holds import Hold
+from gitops_ci.passports import By, Passport, Result
 from gitops_ci.progress import Entered
-from gitops_ci.release import By, Passport, Result
 
 
 class Verdict(StrEnum):

@@ -15,7 +15,7 @@ from gitops_ci.changeset import Edit
 from gitops_ci.config import OpsRepository, Stage
 from gitops_ci.forge import MergeRequest, MergeState, Relation
 from gitops_ci.holds import Hold
-from gitops_ci.release import Passport, Result
+from gitops_ci.passports import Passport, Result
 
 
 class Shape(StrEnum):

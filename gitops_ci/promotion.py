@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gitops_ci import layout, names, release, review
+from gitops_ci import layout, names, passports, review
 from gitops_ci.changeset import Changeset, Edit, PutFile, PutObject, Remove, message
 from gitops_ci.errors import Exit
 from gitops_ci.forge import Draft, Relation
+from gitops_ci.passports import By, EvidenceLine, Passport, Result
 from gitops_ci.progress import Attempt, Entered, Rival, Seen, Shape
-from gitops_ci.release import By, EvidenceLine, Passport, Result
 
 
 class Word(StrEnum):
@@ -386,7 +386,7 @@ def _edits(seen: Seen, passport: Passport) -> tuple[Edit, ...]:
         )
     return (
         *content,
-        PutFile(f"{seen.directory}/{layout.PASSPORT}", release.dump(passport).encode()),
+        PutFile(f"{seen.directory}/{layout.PASSPORT}", passports.dump(passport).encode()),
     )
 
 

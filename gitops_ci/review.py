@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from gitops_ci import names
 from gitops_ci.config import Merge, Stage, Sync
+from gitops_ci.passports import Passport
 from gitops_ci.progress import Seen
-from gitops_ci.release import Passport
 from gitops_ci.resources import RenderedDiff, ResourceDiff
 
 TITLE_LIMIT = 255

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import pytest
 
-from gitops_ci import config, holds, release
+from gitops_ci import config, holds, passports
 from gitops_ci.cli import cli
 from gitops_ci.errors import Exit
 from gitops_ci.promotion import Word
@@ -160,7 +160,7 @@ READERS = {
     "Application": config.parse_application,
     "OpsRepository": config.parse_ops,
     "Hold": holds.parse_hold,
-    "Release": release.parse,
+    "Release": passports.parse,
 }
 
 

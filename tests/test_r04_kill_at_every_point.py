@@ -20,7 +20,7 @@ from gitops_ci import review
 from gitops_ci.errors import Exit
 from tests.support import builder
 from tests.support.killing import Command, Phase, Undisturbed, kill_at, run_undisturbed
-from tests.support.world import APP, DEV, MERGER, OPS, PROPOSER, World
+from tests.support.world import APP, MERGER, PROPOSER, World
 
 FULL = os.environ.get("GITOPS_CI_FULL") == "1"
 SLICES = 4  # of a scenario's points, so that they can be tried on several processors
@@ -159,9 +159,7 @@ SCENARIOS = {
         points=120,
         tidied=True,
     ),
-    "reconcile, automatic stage": Scenario(
-        _proposed, _reconcile, points=90, user=MERGER, stride=1
-    ),
+    "reconcile, automatic stage": Scenario(_proposed, _reconcile, points=90, user=MERGER, stride=1),
     "reconcile, approved stage": Scenario(_approved, _reconcile, points=98, user=MERGER),
     "reconcile, live and play": Scenario(_synced, _reconcile, points=74, user=MERGER),
     "reconcile, evidence": Scenario(_tested, _reconcile, points=68, user=MERGER),

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from gitops_ci import cli, config, holds, names, release
+from gitops_ci import cli, config, holds, names, passports, release
 from gitops_ci.commands import promote
 from gitops_ci.errors import ConfigError
 from gitops_ci.forge.local import LocalForge
@@ -242,7 +242,7 @@ KINDS_OF_FILE: dict[str, tuple[dict[str, Any], Callable[..., object]]] = {
     "application": (APP, config.parse_application),
     "ops": (OPS, config.parse_ops),
     "hold": (HOLD, holds.parse_hold),
-    "passport": (PASSPORT, release.parse),
+    "passport": (PASSPORT, passports.parse),
 }
 FIELDS = (
     ("application", ("name",)),

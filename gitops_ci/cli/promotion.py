@@ -14,9 +14,9 @@ from gitops_ci.commands import promote as promoting
 from gitops_ci.commands import wait as waiting
 from gitops_ci.config import Application
 from gitops_ci.errors import ConfigError, Exit
+from gitops_ci.passports import Source
 from gitops_ci.promotion import Permissions, Plan
 from gitops_ci.propose import Proposed
-from gitops_ci.release import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from gitops_ci.git import SUBMODULE_MODE, Entry, Objects, Place, WorkTree
 from gitops_ci.helm import Helm
 from gitops_ci.holds import Hold
 from gitops_ci.layout import Writer
-from gitops_ci.release import Passport
+from gitops_ci.passports import Passport
 from gitops_ci.render import Target
 from gitops_ci.resources import Manifests, RenderedDiff
 from gitops_ci.yamltree import shown

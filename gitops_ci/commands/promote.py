@@ -13,9 +13,10 @@ from gitops_ci.forge import Forge
 from gitops_ci.git import Place, Remote
 from gitops_ci.observe import Order, Wanted
 from gitops_ci.ops import Ops
+from gitops_ci.passports import Result
 from gitops_ci.promotion import NO_PERMISSIONS, Permissions, Plan
 from gitops_ci.propose import Proposed, Say
-from gitops_ci.release import Release, Result
+from gitops_ci.release import Release
 
 TRIES = 5  # against others who move the same branch; each one looks at everything anew
 

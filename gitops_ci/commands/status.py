@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gitops_ci import config, layout, names, ops, release, review
+from gitops_ci import config, layout, names, ops, passports, review
 from gitops_ci.config import Stage, Sync
 from gitops_ci.errors import ConfigError, GitopsCiError
 from gitops_ci.forge import CheckState, Forge, MergeRequest, MergeState, Status
@@ -185,7 +185,7 @@ def _holding(
     silent: str,
 ) -> _Found:
     try:
-        held = release.parse(raw, source=layout.PASSPORT).id
+        held = passports.parse(raw, source=layout.PASSPORT).id
     except ConfigError as error:
         return _Found(stage, place.app, State.UNKNOWN, doubt=review.short(error.message))
     request = next((request for name, request in entered if name == held), None)

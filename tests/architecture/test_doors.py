@@ -122,7 +122,11 @@ def test_files_are_read_and_changed_by_the_doors_alone(module):
 @pytest.mark.parametrize("module", sorted(PACKAGE_DATA))
 def test_package_data_is_read_by_its_owners_and_nothing_else(module):
     assert "importlib.resources" in imports_of_others(module)
-    assert {call.rpartition(".")[2] for call in file_calls(module)} <= {"read_text", "read_bytes", "iterdir"}
+    assert {call.rpartition(".")[2] for call in file_calls(module)} <= {
+        "read_text",
+        "read_bytes",
+        "iterdir",
+    }
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

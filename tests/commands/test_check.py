@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_ci import cli, release
+from gitops_ci import cli, passports, release
 from tests.support import builder, opsrepo
 from tests.support.charts import real_helm
 
@@ -366,7 +366,7 @@ def test_a_change_cannot_weaken_its_own_check(repository: Repository, check: Che
 
 
 def test_the_hold_that_counts_is_the_one_of_the_base(repository: Repository, check: Check) -> None:
-    held = release.parse(NEXT[f"{TOP}/release.yaml"], source="x").id
+    held = passports.parse(NEXT[f"{TOP}/release.yaml"], source="x").id
     on = repository.change({"holds/bad.yaml": HOLD + f"release: {held}\n"})
     repository.change({**NEXT, "holds/bad.yaml": None})
     done = check(base=on)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_ci import names, release
+from gitops_ci import names, passports, release
 from gitops_ci.cli.app import App
 from gitops_ci.cli.overview import table
 from gitops_ci.commands import status
@@ -361,42 +361,46 @@ def test_hostile_words_stay_on_their_line(world: World) -> None:
 # --- reading passports quickly -----------------------------------------------
 
 
-def passports() -> list[release.Passport]:
+def any_passport() -> list[passports.Passport]:
     sha = "0123456789abcdef0123456789abcdef01234567"
     tree = f"0b{sha[2:]}"
-    line = release.EvidenceLine("itg", "e2e: all / a", release.Result.FAILED, release.By.VERIFIED)
-    plain = release.Passport(
+    line = passports.EvidenceLine(
+        "itg", "e2e: all / a", passports.Result.FAILED, passports.By.VERIFIED
+    )
+    plain = passports.Passport(
         "shop", names.release_id("shop", "1.0", sha), sha,
-        (release.ImageRef("web", f"r.example.com:5000/a/b:1@sha256:{'a' * 64}"),),
-        release.ChartRef("web", "1.10"), release.Source("shop/web", sha, 7), (line,),
+        (passports.ImageRef("web", f"r.example.com:5000/a/b:1@sha256:{'a' * 64}"),),
+        passports.ChartRef("web", "1.10"), passports.Source("shop/web", sha, 7), (line,),
     )  # fmt: skip
     digits = "1" * 40
     return [
         plain,
-        release.Passport("shop", names.release_id("shop", "2", tree), tree, (),
-                         release.ChartRef("no", "1.0.0+b"), release.Source("a/b/c", digits)),
-        release.Passport("y", names.release_id("y", "v1", digits), digits, plain.images * 2,
+        passports.Passport("shop", names.release_id("shop", "2", tree), tree, (),
+                         passports.ChartRef("no", "1.0.0+b"), passports.Source("a/b/c", digits)),
+        passports.Passport("y", names.release_id("y", "v1", digits), digits, plain.images * 2,
                          plain.chart, plain.source, (line, line)),
     ]  # fmt: skip
 
 
-def slowly(text: str) -> release.Passport | str:
+def slowly(text: str) -> passports.Passport | str:
     """As the YAML reader reads it: a comment is nothing that `dump` writes."""
     try:
-        return release.parse(f"# by hand\n{text}", source="x")
+        return passports.parse(f"# by hand\n{text}", source="x")
     except ConfigError:
         return "refused"
 
 
-@pytest.mark.parametrize("passport", passports())
-def test_a_written_passport_is_read_as_yaml_would_read_it(passport: release.Passport) -> None:
-    text = release.dump(passport)
-    assert release.parse(text, source="x") == slowly(text) == passport
+@pytest.mark.parametrize("passport", any_passport())
+def test_a_written_passport_is_read_as_yaml_would_read_it(passport: passports.Passport) -> None:
+    text = passports.dump(passport)
+    assert passports.parse(text, source="x") == slowly(text) == passport
 
 
 def test_a_written_passport_needs_no_yaml_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(release.yamldoc, "load")  # thousands of them are read by `status`
-    assert [release.parse(release.dump(each), source="x") for each in passports()] == passports()
+    assert [
+        passports.parse(passports.dump(each), source="x") for each in any_passport()
+    ] == any_passport()
 
 
 LONG_STAGE, LONG_IMAGE = f"stage: {'s' * 31}", f"name: {'w' * 64}"
@@ -415,11 +419,11 @@ EDITS = [
 
 @pytest.mark.parametrize(("old", "new"), EDITS)
 def test_an_edited_passport_is_judged_as_yaml_would_judge_it(old: str, new: str) -> None:
-    text = release.dump(passports()[0])
+    text = passports.dump(any_passport()[0])
     assert old in text
     edited = text.replace(old, new)
     try:
-        read: release.Passport | str = release.parse(edited, source="x")
+        read: passports.Passport | str = passports.parse(edited, source="x")
     except ConfigError:
         read = "refused"
     assert read == slowly(edited)

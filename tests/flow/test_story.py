@@ -91,7 +91,9 @@ def test_the_story_is_told_the_same_way_every_time(tmp_path: Path) -> None:
     pages = []
     for title, act in STORY:
         told = _told(act(world)).replace(tmp_path.as_uri(), "file://")
-        pages.append(f"## {title}\n{told}\n{world.snapshot()}".replace(tmp_path.as_uri(), "file://"))
+        pages.append(
+            f"## {title}\n{told}\n{world.snapshot()}".replace(tmp_path.as_uri(), "file://")
+        )
     text = "\n".join(pages)
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(text, encoding="utf-8")

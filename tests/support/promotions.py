@@ -15,8 +15,8 @@ from gitops_ci.changeset import Edit
 from gitops_ci.config import Merge, OpsRepository, Stage, Sync
 from gitops_ci.forge import MergeRequest, MergeState, Relation
 from gitops_ci.holds import Hold
+from gitops_ci.passports import ChartRef, ImageRef, Passport, Result, Source
 from gitops_ci.progress import Attempt, Entered, Rival, Seen, Shape
-from gitops_ci.release import ChartRef, ImageRef, Passport, Result, Source
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 BOT = "gitops-ci"
@@ -131,7 +131,9 @@ def rival(
 ) -> Rival:
     """An open merge request of another release; `relation` says how ours stands to it."""
     other = of or (NEWER if relation is Relation.BEHIND else OLDER)
-    return Rival(request(mr, source=branch(of=other)), other.id, other.source.commit, relation, keep)
+    return Rival(
+        request(mr, source=branch(of=other)), other.id, other.source.commit, relation, keep
+    )
 
 
 def lived(stage: str = "itg", of: Passport = OURS, **suites: Result) -> Entered:

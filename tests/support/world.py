@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from gitops_ci import cli, layout, names, release
+from gitops_ci import cli, layout, names, passports, release
 from gitops_ci.config import Layout
 from gitops_ci.forge import Job, JobState, MergeRequest, MergeState
 from gitops_ci.forge.local import LocalForge
@@ -278,7 +278,7 @@ class World:
         """The id of the release that main has in a stage."""
         path = f"{layout.directory(Layout(), stage, APP)}/{layout.PASSPORT}"
         done = builder.run_git("show", f"refs/heads/main:{path}", cwd=self.ops_git)
-        return release.parse(done.stdout, source=path).id if done.returncode == 0 else None
+        return passports.parse(done.stdout, source=path).id if done.returncode == 0 else None
 
     def branches(self) -> dict[str, str]:
         listing = builder.git(
@@ -324,7 +324,7 @@ class World:
     def _at(self, stage: str, revision: str | None) -> str:
         path = f"{layout.directory(Layout(), stage, APP)}/{layout.PASSPORT}"
         done = builder.run_git("show", f"{revision}:{path}", cwd=self.ops_git)
-        return release.parse(done.stdout, source=path).id if done.returncode == 0 else "nothing"
+        return passports.parse(done.stdout, source=path).id if done.returncode == 0 else "nothing"
 
     def _statuses(self, request: MergeRequest) -> Iterator[str]:
         for where, commit in (("head", request.head), ("merge", request.merge_commit)):

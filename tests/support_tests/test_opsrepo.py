@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from gitops_ci import config, release
+from gitops_ci import config, passports
 from tests.support.builder import git
 from tests.support.opsrepo import (
     POLICY,
@@ -127,7 +127,7 @@ def test_a_thousand_applications_are_all_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_passport_is_written_as_the_product_writes_it(stage: str) -> None:
     text = passport("shop-web", "2.14.0", "4be1c07d2a91" + "0" * 28, stage)
-    assert release.dump(release.parse(text, source="release.yaml")) == text
+    assert passports.dump(passports.parse(text, source="release.yaml")) == text
 
 
 def test_the_policy_is_one_that_the_product_reads() -> None:

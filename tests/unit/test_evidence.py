@@ -11,7 +11,7 @@ import pytest
 from gitops_ci.evidence import Span, verify
 from gitops_ci.forge import Job, JobState
 from gitops_ci.forge.local import LocalForge
-from gitops_ci.release import Result
+from gitops_ci.passports import Result
 from tests.support.builder import commit
 from tests.support.promotions import NOON, SUITE
 

@@ -11,9 +11,9 @@ import pytest
 from gitops_ci import names
 from gitops_ci.config import Evidence, Merge, Stage
 from gitops_ci.forge import Approval
+from gitops_ci.passports import By, EvidenceLine, ImageRef, Passport, Result
 from gitops_ci.policy import Content, Facts, Gate, Verdict, content_faults, counted, gate
 from gitops_ci.progress import Entered
-from gitops_ci.release import By, EvidenceLine, ImageRef, Passport, Result
 from tests.support.promotions import (
     BOT,
     BRANCH_TIP,

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitops_ci import changeset, names, release
+from gitops_ci import changeset, names, passports
 from gitops_ci.changeset import PutFile, PutObject, Remove
 from gitops_ci.config import Commits, Merge, Stage
 from gitops_ci.errors import Exit
 from gitops_ci.forge import MergeState, Relation
+from gitops_ci.passports import By, EvidenceLine, Passport, Result
 from gitops_ci.progress import Attempt, Entered, Seen, Shape
 from gitops_ci.promotion import STOP, Closing, Permissions, Plan, Word, plan
-from gitops_ci.release import By, EvidenceLine, Passport, Result
 from tests.support.promotions import (
     BRANCH_TIP,
     ITG,
@@ -606,7 +606,7 @@ def test_a_later_stage_places_the_tree_that_was_tested_and_the_passport() -> Non
     assert tree == PutObject(f"{PLACE}/release", OURS.tree, is_tree=True)
     assert isinstance(text, PutFile)
     assert text.path == f"{PLACE}/release.yaml"
-    assert release.parse(text.content, source="release.yaml") == decided.passport
+    assert passports.parse(text.content, source="release.yaml") == decided.passport
 
 
 def test_the_first_stage_writes_the_files_in_place_of_what_was_there() -> None:
@@ -844,5 +844,5 @@ def test_a_subject_is_never_a_trailer(subject: str) -> None:
 
 def test_passports_and_requests_of_the_builder_are_what_they_say() -> None:
     assert isinstance(OURS, Passport)
-    assert release.parse(release.dump(OURS), source="x") == OURS
+    assert passports.parse(passports.dump(OURS), source="x") == OURS
     assert names.parse_branch(request(1).source) == branch()

@@ -13,24 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gitops_ci import names, release
+from gitops_ci import names, passports, release
 from gitops_ci.config import Application, ImageKeys, Stage
 from gitops_ci.errors import ConfigError
-from gitops_ci.release import (
-    By,
-    ChartRef,
-    EvidenceLine,
-    ImageParts,
-    ImageRef,
-    Material,
-    Passport,
-    Release,
-    Result,
-    Source,
-    image_edits,
-    parse_ref,
-    tree_id,
-)
+from gitops_ci.passports import By, ChartRef, EvidenceLine, ImageRef, Passport, Result, Source
+from gitops_ci.release import ImageParts, Material, Release, image_edits, parse_ref, tree_id
 from tests.support.builder import commit, git, init
 from tests.support.promotions import OURS, oid
 
@@ -247,7 +234,7 @@ def test_a_release_is_known_by_its_content() -> None:
     assert made.passport.version == "2.1.0"
     assert made.passport.images == (ImageRef("web", REF),)
     assert made.passport.evidence == ()
-    assert release.parse(release.dump(made.passport), source="x") == made.passport
+    assert passports.parse(passports.dump(made.passport), source="x") == made.passport
 
 
 @pytest.mark.parametrize(
@@ -373,7 +360,7 @@ PROJECTS = written(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,9}(/[A-Za-z0-9_][A-Za-z0-9_.-]
 
 
 @st.composite
-def passports(draw: st.DrawFn) -> Passport:
+def any_passport(draw: st.DrawFn) -> Passport:
     app, version, tree = draw(LABELS), draw(VERSIONS), draw(OIDS)
     return Passport(
         app,
@@ -387,18 +374,18 @@ def passports(draw: st.DrawFn) -> Passport:
 
 
 @MANY
-@given(passport=passports())
+@given(passport=any_passport())
 def test_a_passport_is_read_as_it_was_written(passport: Passport) -> None:
-    text = release.dump(passport)
-    again = release.parse(text, source="release.yaml")
+    text = passports.dump(passport)
+    again = passports.parse(text, source="release.yaml")
     assert again == passport
-    assert release.dump(again) == text
-    assert release.parse(text.encode(), source="release.yaml") == passport
+    assert passports.dump(again) == text
+    assert passports.parse(text.encode(), source="release.yaml") == passport
 
 
 def read(text: str) -> Passport | None:
     try:
-        return release.parse(text, source="release.yaml")
+        return passports.parse(text, source="release.yaml")
     except ConfigError:
         return None
 
@@ -407,9 +394,9 @@ COMMENT = "# a line that people wrote\n"
 
 
 @MANY
-@given(passport=passports())
+@given(passport=any_passport())
 def test_a_passport_that_people_commented_is_read_the_same(passport: Passport) -> None:
-    assert read(release.dump(passport) + COMMENT) == passport
+    assert read(passports.dump(passport) + COMMENT) == passport
 
 
 PIECES = st.sampled_from([
@@ -435,11 +422,11 @@ PIECES = st.sampled_from([
 
 
 @MANY
-@given(passport=passports(), data=st.data())
+@given(passport=any_passport(), data=st.data())
 def test_a_damaged_passport_is_judged_the_same_with_and_without_a_comment(
     passport: Passport, data: st.DataObject
 ) -> None:
-    text = release.dump(passport)
+    text = passports.dump(passport)
     at = data.draw(st.integers(0, len(text)))
     cut = data.draw(st.integers(0, 3))
     damaged = text[:at] + data.draw(PIECES) + text[at + cut :]
@@ -448,14 +435,14 @@ def test_a_damaged_passport_is_judged_the_same_with_and_without_a_comment(
 
 
 @SOME
-@given(passport=passports())
+@given(passport=any_passport())
 def test_every_other_reader_of_yaml_reads_the_same_texts(passport: Passport) -> None:
     from ruamel.yaml import YAML
 
     for version in ((1, 1), (1, 2)):
         yaml = YAML(typ="safe", pure=True)
         yaml.version = version
-        value = yaml.load(StringIO(release.dump(passport)))
+        value = yaml.load(StringIO(passports.dump(passport)))
         assert (value["app"], value["id"], value["tree"]) == (
             passport.app,
             passport.id,
@@ -489,7 +476,7 @@ FOREIGN = st.one_of(
 def test_foreign_text_in_a_passport_is_refused_or_read_as_it_is(text: str) -> None:
     passport = replace(OURS, source=replace(OURS.source, project=text))
     try:
-        again = release.parse(release.dump(passport), source="release.yaml")
+        again = passports.parse(passports.dump(passport), source="release.yaml")
     except ConfigError as error:
         assert "$.source.project" in error.message or "U+" in error.message  # noqa: PT017 - either
     else:
@@ -498,7 +485,7 @@ def test_foreign_text_in_a_passport_is_refused_or_read_as_it_is(text: str) -> No
 
 def test_a_passport_looks_like_this() -> None:
     passport = OURS.with_evidence([EvidenceLine("itg", "e2e: chrome", Result.PASSED, By.VERIFIED)])
-    assert release.dump(passport) == (
+    assert passports.dump(passport) == (
         "apiVersion: gitops-ci/v1\n"
         "kind: Release\n"
         "app: shop-web\n"
@@ -535,18 +522,18 @@ OTHER = oid("another tree")
     ],
 )
 def test_an_id_that_is_not_app_version_and_tree_is_refused(key: str, text: str) -> None:
-    lines = release.dump(OURS).splitlines()
+    lines = passports.dump(OURS).splitlines()
     changed = [f"{key}: {text}" if line.startswith(f"{key}: ") else line for line in lines]
     with pytest.raises(ConfigError) as caught:
-        release.parse("\n".join(changed), source="release.yaml")
+        passports.parse("\n".join(changed), source="release.yaml")
     assert caught.value.message.startswith("release.yaml:")
 
 
 @pytest.mark.parametrize("line", [0, 1, 2, 3, 4, 7, 8])
 def test_a_passport_that_lacks_a_line_is_refused(line: int) -> None:
-    lines = release.dump(OURS).splitlines()
+    lines = passports.dump(OURS).splitlines()
     with pytest.raises(ConfigError):
-        release.parse("\n".join(lines[:line] + lines[line + 1 :]), source="release.yaml")
+        passports.parse("\n".join(lines[:line] + lines[line + 1 :]), source="release.yaml")
 
 
 # --- evidence ----------------------------------------------------------------

@@ -16,8 +16,8 @@ from markdown_it.token import Token
 
 from gitops_ci import review
 from gitops_ci.config import Merge, Stage, Sync
+from gitops_ci.passports import By, ChartRef, EvidenceLine, ImageRef, Passport, Result, Source
 from gitops_ci.progress import Seen
-from gitops_ci.release import By, ChartRef, EvidenceLine, ImageRef, Passport, Result, Source
 from gitops_ci.resources import Change, RenderedDiff, ResourceDiff
 from tests.support.promotions import ITG, OLDER, OURS, PROD, SUITE, TST, oid, passport, seen
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gitops_ci import files, layout, names, release, review, scaffold
+from gitops_ci import files, layout, names, passports, review, scaffold
 from gitops_ci.commands.demo.pipeline import JOBS, JobSpec
 from gitops_ci.config import Layout
 from gitops_ci.errors import GitopsCiError
@@ -218,7 +218,7 @@ class World:
         text = self.git(
             "--git-dir", str(self.root / "forge" / f"{OPS}.git"), "show", f"{seen.revision}:{path}"
         )
-        return release.parse(text, source=path).id
+        return passports.parse(text, source=path).id
 
 
 def _next(jobs: tuple[Job, ...]) -> Job | None:

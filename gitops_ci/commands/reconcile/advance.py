@@ -12,10 +12,10 @@ from gitops_ci.forge import CheckState, MergeRequest, Relation
 from gitops_ci.git import Place
 from gitops_ci.observe import Wanted
 from gitops_ci.ops import Ops
+from gitops_ci.passports import By
 from gitops_ci.policy import Facts, Gate, Verdict
 from gitops_ci.progress import Attempt, Seen, Shape
 from gitops_ci.promotion import Closing, Word
-from gitops_ci.release import By
 
 
 def advance(work: Work, world: World, repository: Ops) -> Item:

@@ -9,8 +9,8 @@ from gitops_ci.evidence import Finding, Span
 from gitops_ci.forge import CheckState, Forge, MergeState
 from gitops_ci.live import LiveState, LiveVerdict
 from gitops_ci.ops import Ops
+from gitops_ci.passports import Result
 from gitops_ci.progress import Entered
-from gitops_ci.release import Result
 
 
 def finish(work: Work, world: World, repository: Ops) -> Item:
