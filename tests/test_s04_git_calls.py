@@ -154,33 +154,13 @@ FLOWS: dict[str, Callable[[World], None]] = {
 @pytest.mark.parametrize("name", FLOWS)
 def test_s04_every_git_call_is_safe(name: str, recorded: Recorded) -> None:
     FLOWS[name](recorded.world)
-    found = {
-        shown: faults
-        for call in recorded.calls
-        if (faults := recording.faults(call)) and (shown := " ".join(call))
-    }
-    assert recorded.calls
-    assert not found
-
-
-@pytest.mark.parametrize("name", FLOWS)
-def test_s04_no_git_call_carries_a_secret(name: str, recorded: Recorded) -> None:
-    FLOWS[name](recorded.world)
-    words = [word for call in recorded.calls for word in call]
+    faults = {call: recording.faults(call) for call in recorded.calls}
+    assert not {" ".join(call): found for call, found in faults.items() if found}
+    words = {word for call in recorded.calls for word in call}
     assert not [word for word in words if any(secret in word for secret in SECRETS)]
-
-
-def test_s04_hostile_words_do_not_reach_git(recorded: Recorded) -> None:
-    _hostile_words(recorded.world)
-    words = [word for call in recorded.calls for word in call]
     assert not [word for word in words if "touch" in word or "upload-pack" in word]
     assert not list(recorded.world.root.rglob("P"))
-
-
-@pytest.mark.parametrize("name", FLOWS)
-def test_s04_only_these_subcommands_are_used(name: str, recorded: Recorded) -> None:
-    FLOWS[name](recorded.world)
-    used = {next(word for word in call if not word.startswith(("-", "/"))) for call in recorded.calls}
+    used = {next(word for word in call if not word.startswith(("-", "/"))) for call in faults}
     assert used <= EXPECTED
     if name != "hostile words":
         assert used >= {"fetch", "push", "fast-import", "cat-file"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_ci import names, passports, release
+from gitops_ci import names, passports, release, yamldoc
 from gitops_ci.cli.app import App
 from gitops_ci.cli.overview import table
 from gitops_ci.commands import status
@@ -397,7 +397,7 @@ def test_a_written_passport_is_read_as_yaml_would_read_it(passport: passports.Pa
 
 
 def test_a_written_passport_needs_no_yaml_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(release.yamldoc, "load")  # thousands of them are read by `status`
+    monkeypatch.delattr(yamldoc, "load")  # thousands of them are read by `status`
     assert [
         passports.parse(passports.dump(each), source="x") for each in any_passport()
     ] == any_passport()

@@ -32,6 +32,7 @@ from tests.support.opsrepo import CHART, POLICY, make_ops_repo
 OPS, DEV, APP = "platform/ops", "shop/web", "shop-web"
 PROPOSER, MERGER = "propose-bot", "merge-bot"
 OWNERS = {"tst-owners": ("tara",), "perf-owners": ("petra",), "prod-owners": ("olaf", "oksana")}
+VALUES = "# all stages\nimage:\n  repository: example/web\n  tag: unset # ours\n"
 JOBS = ("integration-tests", "acceptance-tests", "performance-tests")
 
 
@@ -119,7 +120,7 @@ class World:
                     f"name: {APP}\nops: {{project: {OPS}}}\n"
                 ),
                 **{f"deploy/chart/{path}": text for path, text in CHART.items()},
-                "deploy/values.yaml": "# all stages\nimage:\n  repository: example/web\n  tag: unset # ours\n",
+                "deploy/values.yaml": VALUES,
                 **{
                     f"deploy/values/{stage}.yaml": f"env: {{STAGE: {stage}}}\n"
                     for stage in ("itg", "tst", "perf", "prod")
