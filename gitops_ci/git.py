@@ -462,6 +462,7 @@ _REJECTED = re.compile(
 )
 _TEMPORARY = re.compile(
     r"Could not resolve|Connection (?:refused|reset)|timed out|early EOF|Empty reply"
+    r"|transfer closed"
     r"|RPC failed|unexpected disconnect|remote end hung up|hung up unexpectedly"
     r"|returned error: (?:5\d\d|429)|Operation too slow|Failed to connect|Could not connect"
     r"|couldn't connect|SSL_ERROR|gnutls_handshake|Bad gateway|Service Unavailable",
@@ -484,7 +485,10 @@ def _meaning(done: process.Completed, url: str, branch: str) -> GitopsCiError | 
             f"`{url}` does not accept the token", hint="check `GITOPS_CI_TOKEN` and its expiry"
         )
     if "returned error: 403" in said:
-        return Forbidden(f"the token may not do this on `{url}`\n{words}")
+        return Forbidden(
+            f"the token may not do this on `{url}`\n{words}",
+            hint="`GITOPS_CI_TOKEN` needs the right to push branches there",
+        )
     if "couldn't find remote ref" in said:
         return NotFound(
             f"`{url}` has no branch `{branch}` yet", hint="commit what `gitops-ci init ops` writes"

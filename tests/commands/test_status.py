@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitops_ci import names, passports, release, yamldoc
+from gitops_ci import names, passports, yamldoc
 from gitops_ci.cli.app import App
 from gitops_ci.cli.overview import table
 from gitops_ci.commands import status

@@ -130,6 +130,10 @@ class GitHttpServer:
             self._requests.clear()
             self._faults.clear()
 
+    def pass_next(self, n: int) -> None:
+        """Let `n` requests through before the faults that are planned next."""
+        self._plan(*[_Fault()] * n)
+
     def fail_next(self, n: int, status: int, *, after_effect: bool = False) -> None:
         """Answer the next `n` requests with `status`; git runs before that if `after_effect`."""
         self._plan(*[_Fault(status=status, after_effect=after_effect)] * n)
