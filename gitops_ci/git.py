@@ -375,6 +375,8 @@ class Remote(Objects):
         when = self.commit(change.parent).date
         stream = b"".join(_fast_import(change, when))
         done = self.git.run("fast-import", "--quiet", "--force", stdin=stream)
+        if _FULL.search(done.stderr):
+            raise _no_room()
         if not done.ok:
             raise GitError(f"the commit could not be made\n{done.last_words()}")
         return done.text().strip()
@@ -460,6 +462,7 @@ _REJECTED = re.compile(
     r"|You are not allowed to push|\(prohibited|denyCurrent|deletion prohibited",
     re.IGNORECASE,
 )
+_FULL = re.compile(r"No space left on device|Out of diskspace")
 _TEMPORARY = re.compile(
     r"Could not resolve|Connection (?:refused|reset)|timed out|early EOF|Empty reply"
     r"|transfer closed"
@@ -478,8 +481,8 @@ _UNAUTHORIZED = re.compile(
 def _meaning(done: process.Completed, url: str, branch: str) -> GitopsCiError | None:
     said = done.stderr
     words = done.last_words(3)
-    if "No space left on device" in said:
-        return Temporary("the disk is full", hint="free some space and run again")
+    if _FULL.search(said):
+        return _no_room()
     if _UNAUTHORIZED.search(said):
         return Unauthorized(
             f"`{url}` does not accept the token", hint="check `GITOPS_CI_TOKEN` and its expiry"
@@ -498,6 +501,10 @@ def _meaning(done: process.Completed, url: str, branch: str) -> GitopsCiError | 
     if _TEMPORARY.search(said):
         return Temporary(f"`{url}` cannot be reached\n{words}", hint="run it again")
     return None
+
+
+def _no_room() -> Temporary:
+    return Temporary("the disk is full", hint="free some space and run again")
 
 
 def _remote_words(said: str) -> str:

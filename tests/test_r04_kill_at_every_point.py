@@ -142,7 +142,7 @@ def _reconcile(_: World) -> tuple[str, ...]:
 
 SCENARIOS = {
     "promote, first stage": Scenario(
-        _first_stage, lambda world: world.promote_args("itg", "1.0.0"), points=64, stride=1
+        _first_stage, lambda world: world.promote_args("itg", "1.0.0"), points=56, stride=1
     ),
     "promote, later stage": Scenario(
         _later_stage, lambda world: world.promote_args("tst", "1.0.0", *SUITES), points=66
@@ -150,16 +150,16 @@ SCENARIOS = {
     "promote, closes an older one": Scenario(
         _older_is_open,
         lambda world: world.promote_args("itg", "1.1.0"),
-        points=120,
+        points=126,
         tidied=True,
     ),
     "promote, again on a changed stage": Scenario(
         _stage_has_changed,
         lambda world: world.promote_args("itg", "1.0.0"),
-        points=120,
+        points=126,
         tidied=True,
     ),
-    "reconcile, automatic stage": Scenario(_proposed, _reconcile, points=90, user=MERGER, stride=1),
+    "reconcile, automatic stage": Scenario(_proposed, _reconcile, points=84, user=MERGER, stride=1),
     "reconcile, approved stage": Scenario(_approved, _reconcile, points=98, user=MERGER),
     "reconcile, live and play": Scenario(_synced, _reconcile, points=74, user=MERGER),
     "reconcile, evidence": Scenario(_tested, _reconcile, points=68, user=MERGER),

@@ -1,4 +1,4 @@
-"""R7: the same promotion on the same base is the same commit, wherever and by whomever it is made."""
+"""R7: the same promotion on the same base is the same commit, wherever and by whom it is made."""
 
 from __future__ import annotations
 
@@ -126,10 +126,12 @@ MACHINES = {
         "GIT_DIR": "/nonexistent", "GIT_WORK_TREE": "/", "GIT_INDEX_FILE": "/nonexistent/index",
         "GIT_OBJECT_DIRECTORY": "/nonexistent", "GIT_NAMESPACE": "other",
     }),
-    "git tracing": Machine({"GIT_TRACE": "1", "GIT_CURL_VERBOSE": "1", "GIT_DEFAULT_HASH": "sha256"}),
+    "git tracing": Machine({
+        "GIT_TRACE": "1", "GIT_CURL_VERBOSE": "1", "GIT_DEFAULT_HASH": "sha256",
+    }),
     "git configuration": Machine(git=HOSTILE),
     "hash seed": Machine({"PYTHONHASHSEED": "4242", "PYTHONDONTWRITEBYTECODE": "1"}),
-    "optimised": Machine({"PYTHONOPTIMIZE": "2"}),
+    "optimised": Machine({"PYTHONOPTIMIZE": "2", "PYTHONDONTWRITEBYTECODE": "1"}),
     "nice": Machine({"COLUMNS": "20", "TERM": "xterm-256color"}, prefix=("nice", "-n", "5")),
     "executable files": Machine(change=_executable),
     "other order": Machine(change=_other_order),
@@ -185,7 +187,12 @@ def _configuration(text: str, tmp_path: Path) -> dict[str, str]:
     program = f"#!/bin/sh\ntouch {tmp_path}/canary\nexit 1\n"
     hooks = {f"hooks/{name}": program for name in ("pre-push", "post-checkout")}
     template = {"template/hooks/reference-transaction": program, "template/hooks/pre-push": program}
-    files = {"program": program, **hooks, **template, "attributes": "* filter=upper text eol=crlf\n"}
+    files = {
+        "program": program,
+        **hooks,
+        **template,
+        "attributes": "* filter=upper text eol=crlf\n",
+    }
     builder.write_tree(files, tmp_path)
     for path in files:
         (tmp_path / path).chmod(0o755)
@@ -206,7 +213,9 @@ def test_r07_a_clone_of_the_ops_repository_elsewhere_gives_the_same_commit(
     world.git_url = other.as_uri()
     ran = world.promote("itg", "1.0.0")
     assert ran.code == 1, "the forge does not see what was pushed to another repository"
-    branches = builder.git("for-each-ref", "--format=%(objectname)", "refs/heads/promote", cwd=other)
+    branches = builder.git(
+        "for-each-ref", "--format=%(objectname)", "refs/heads/promote", cwd=other
+    )
     assert branches.split() == [usual]
 
 

@@ -6,9 +6,11 @@ A command is imported when it is called, so that `--help` stays quick.
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 import click
@@ -70,7 +72,8 @@ def run(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         code = cli.main(list(arguments), prog_name="gitops-ci", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout:  # None where the caller has closed it
+            sys.stdout.flush()
         return code if isinstance(code, int) else Exit.DONE
     except (click.Abort, KeyboardInterrupt):
         return _say("interrupted; run the same command again to go on", Exit.INTERRUPTED)
@@ -81,8 +84,6 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except GitopsCiError as error:
         return _report(error)
-    except BrokenPipeError:
-        return Exit.FAILED
     except OSError as error:
         return _operating_system(error)
     except Exception:  # the last line of defence: a bug, told as one
@@ -112,8 +113,18 @@ def _report(error: GitopsCiError) -> Exit:
 def _operating_system(error: OSError) -> Exit:
     from gitops_ci.files import is_full  # only where it is needed
 
+    _drop_output()
+    if isinstance(error, BrokenPipeError):
+        return Exit.FAILED
     code = Exit.TEMPORARY if is_full(error) else Exit.FAILED
     return _say(f"error: {printable(str(error))}", code)
+
+
+def _drop_output() -> None:
+    """Let what nobody takes go nowhere, or Python fails once more when it ends."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _bug() -> Exit:

@@ -19,7 +19,7 @@ from gitops_ci import ci, credentials, files
 from gitops_ci.cli import printable
 from gitops_ci.credentials import Token
 from gitops_ci.errors import ConfigError, Exit
-from gitops_ci.forge import Forge
+from gitops_ci.forge import Forge, Relation
 from gitops_ci.git import Remote, WorkTree
 from gitops_ci.live import LiveSource
 from gitops_ci.observe import DevOrder
@@ -118,10 +118,11 @@ class App:
 
     @cached_property
     def order(self) -> DevOrder:
-        """Who is newer: asks the dev project, then the checkout we stand in."""
-        checkout = self.checkout
-        ask = (lambda _, base, head: checkout.relation(base, head)) if checkout else None
-        return DevOrder(self.dev, ask)
+        """Who is newer: asks the dev project, then the checkout we stand in, if need be."""
+        return DevOrder(self.dev, lambda _, base, head: self._in_checkout(base, head))
+
+    def _in_checkout(self, base: str, head: str) -> Relation:
+        return self.checkout.relation(base, head) if self.checkout else Relation.UNKNOWN
 
     # --- printing ------------------------------------------------------------
 

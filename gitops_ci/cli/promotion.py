@@ -44,13 +44,14 @@ def promote(app: App, given: Given, *, stage: str, release: str | None, dry_run:
         claims=promoting.claims(given.suites),
         permissions=Permissions(given.reopen, _one_line(given.accept_diverged)),
     )
+    done = promoting.run(
+        asked, remotes=app.remote, forge=app.ops, order=app.order, say=app.say, dry=dry_run
+    )
+    outcome = done.plan.outcome
     if dry_run:
-        with app.remote() as remote:
-            plan = promoting.plan(asked, remote=remote, forge=app.ops, order=app.order)
-        return app.finish(_data(Proposed(plan)), _plan_text(plan), code=plan.outcome.code)
-    done = promoting.run(asked, remotes=app.remote, forge=app.ops, order=app.order, say=app.say)
-    app.leave(_outputs(done), f"**{done.plan.outcome.word}**: {done.plan.outcome.message}")
-    return app.finish(_data(done), _text(done), code=done.plan.outcome.code)
+        return app.finish(_data(done), _plan_text(done.plan), code=outcome.code)
+    app.leave(_outputs(done), f"**{outcome.word}**: {outcome.message}")
+    return app.finish(_data(done), _text(done), code=outcome.code)
 
 
 def wait(app: App, config: Path, *, stage: str, release: str | None, timeout: int) -> int:

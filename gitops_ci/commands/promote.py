@@ -62,12 +62,16 @@ def claims(texts: tuple[str, ...]) -> dict[str, Result]:
     return found
 
 
-def run(asked: Asked, *, remotes: Remotes, forge: Forge, order: Order, say: Say) -> Proposed:
-    """Plan and carry out; where somebody else moved the branch meanwhile, plan again."""
+def run(
+    asked: Asked, *, remotes: Remotes, forge: Forge, order: Order, say: Say, dry: bool = False
+) -> Proposed:
+    """Plan, and carry out unless `dry`; where others moved something meanwhile, plan again."""
     for _ in range(TRIES):
         try:
             with remotes() as remote:
                 decided = plan(asked, remote=remote, forge=forge, order=order)
+                if dry:
+                    return Proposed(decided)
                 return propose.carry_out(decided, remote=remote, forge=forge, say=say)
         except LostRace as race:
             say(f"{race.message}, looking again")

@@ -26,6 +26,7 @@ __all__ = [
     "Order",
     "Wanted",
     "approvers",
+    "kept",
     "promotion",
     "proposals",
     "recorded",
@@ -122,8 +123,10 @@ def _passport(
         return wanted.made.passport
     found = [entered.passport for entered in before if entered.passport]
     found += [a.passport for a in reversed(attempts) if a.passport and not stage.after]
+    if not found and not stage.after:
+        raise Refused(f"the branch of `{wanted.id}` holds no release that can be read")
     if not found:
-        where = " and ".join(stage.after) or stage.name
+        where = " and ".join(stage.after)
         raise NotYet(
             f"`{wanted.id}` has not entered {where}", hint=f"`gitops-ci status --app {wanted.app}`"
         )
@@ -272,12 +275,11 @@ def _rival(
         return Rival(request, branch.release, "", Relation.AHEAD, keep=keep)
     relation = order(ours.source.project, theirs.source.commit, ours.source.commit)
     commit = theirs.source.commit
-    return Rival(
-        request, branch.release, commit, relation, keep=_keep(request, attempt, stage, ops)
-    )
+    return Rival(request, branch.release, commit, relation, keep=kept(request, attempt, stage, ops))
 
 
-def _keep(request: MergeRequest, attempt: Attempt, stage: Stage, ops: Ops) -> str | None:
+def kept(request: MergeRequest, attempt: Attempt, stage: Stage, ops: Ops) -> str | None:
+    """Why this merge request may not be closed by us, None where it may."""
     if attempt.shape is not Shape.OURS:
         return "it holds commits of people"
     given = ops.forge.approvals(request.number)

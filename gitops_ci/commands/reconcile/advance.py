@@ -49,7 +49,7 @@ def _seen(work: Work, stage: Stage, world: World, repository: Ops) -> Seen:
         for line in lines
         if line.stage in stage.after and line.by is By.CLAIMED
     }
-    return _trusting(replace(seen, claims=claims), last)
+    return _kept(_trusting(replace(seen, claims=claims), last), last, repository)
 
 
 def _trusting(seen: Seen, last: Attempt | None) -> Seen:
@@ -60,11 +60,24 @@ def _trusting(seen: Seen, last: Attempt | None) -> Seen:
     return replace(seen, relation=relation, rivals=rivals)
 
 
+def _kept(seen: Seen, last: Attempt | None, repository: Ops) -> Seen:
+    """What is approved or holds people's commits goes its way, whatever newer one is proposed."""
+    older = tuple(rival for rival in seen.rivals if rival.relation is Relation.AHEAD)
+    if older == seen.rivals or last is None or last.request is None:
+        return seen
+    kept = observe.kept(last.request, last, seen.stage, repository)
+    return replace(seen, rivals=older) if kept else seen
+
+
 def _judge(work: Work, stage: Stage, seen: Seen, world: World, repository: Ops) -> Item:
     request = world.forge.get(work.request.number)
     attempt = seen.last
-    if attempt is None or attempt.passport is None or attempt.tip != request.head:
+    if attempt is None or attempt.tip != request.head:
         return work.item(Step.WAITING, "its branch has moved, looking again")
+    if attempt.passport is None:
+        said = f"branch `{attempt.branch}` holds commits that are not ours"
+        post(world.forge, request.head, names.GATE, CheckState.FAILURE, said)
+        return work.item(Step.REFUSED, said)
     gate = policy.gate(_facts(request, stage, attempt, seen, repository))
     _show_difference(request, stage, seen, world, repository)
     post(world.forge, request.head, names.GATE, _STATES[gate.verdict], gate.summary)
@@ -90,6 +103,8 @@ def _facts(
     place = Place(request.head, seen.directory)
     content = ops.content(repository.remote, place, passport, attempt.touched)
     waits = ["it holds commits that are not ours"] if attempt.shape is Shape.FOREIGN else []
+    if request.target != seen.target:
+        waits.append(f"somebody aimed it at `{request.target}` instead of `{seen.target}`")
     if seen.relation in {Relation.UNKNOWN, Relation.DIVERGED}:
         waits.append("it cannot be told whether it is newer than what the stage holds")
     return Facts(
