@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ACCEPTED = "Gitops-Accepted"  # the trailer that keeps why an unclear order was accepted
+
 
 @dataclass(frozen=True, slots=True)
 class PutFile:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gitops_ci import names
-from gitops_ci.files import append_text
+from gitops_ci.files import append_text, write_text
 
 DOTENV = "GITOPS_CI_DOTENV"  # where GitLab's `artifacts:reports:dotenv` is written
 
@@ -27,8 +27,9 @@ class Pipeline:
     tag: str | None = None
     merge_request: int | None = None
     base: str | None = None  # what a merge request is compared with: a commit or a full ref
-    output: Path | None = None  # a file of KEY=value lines
-    summary: Path | None = None  # a Markdown file
+    dotenv: Path | None = None  # a file of KEY=value lines, of one command alone
+    output: Path | None = None  # the same, shared by all of a job
+    summary: Path | None = None  # a Markdown file, shared by all of a job
 
 
 def pipeline(env: Mapping[str, str] = os.environ) -> Pipeline:
@@ -37,7 +38,7 @@ def pipeline(env: Mapping[str, str] = os.environ) -> Pipeline:
         return _gitlab(env)
     if env.get("GITHUB_ACTIONS"):
         return _github(env)
-    return Pipeline(output=_path(env, DOTENV))
+    return Pipeline(dotenv=_path(env, DOTENV))
 
 
 def _gitlab(env: Mapping[str, str]) -> Pipeline:
@@ -49,7 +50,7 @@ def _gitlab(env: Mapping[str, str]) -> Pipeline:
         merge_request=_number(env.get("CI_MERGE_REQUEST_IID")),
         base=_commit(env.get("CI_MERGE_REQUEST_TARGET_BRANCH_SHA"))  # of a merged result only
         or _commit(env.get("CI_MERGE_REQUEST_DIFF_BASE_SHA")),
-        output=_path(env, DOTENV),
+        dotenv=_path(env, DOTENV),
     )
 
 
@@ -60,7 +61,8 @@ def _github(env: Mapping[str, str]) -> Pipeline:
         commit=_commit(env.get("GITHUB_SHA")),
         tag=env.get("GITHUB_REF_NAME") if env.get("GITHUB_REF_TYPE") == "tag" else None,
         base=f"refs/remotes/origin/{branch}" if (branch := env.get("GITHUB_BASE_REF")) else None,
-        output=_path(env, DOTENV) or _path(env, "GITHUB_OUTPUT"),
+        dotenv=_path(env, DOTENV),
+        output=_path(env, "GITHUB_OUTPUT"),
         summary=_path(env, "GITHUB_STEP_SUMMARY"),
     )
 
@@ -84,12 +86,20 @@ def images(env: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
 
 def write_outputs(pipeline: Pipeline, values: Mapping[str, str], summary: str) -> None:
     """Leave job outputs and a summary where the runner looks for them."""
-    if pipeline.output:
-        append_text(
-            pipeline.output, "".join(f"{key}={_one_line(value)}\n" for key, value in values.items())
-        )
+    lines = "".join(f"{key}={_one_line(value)}\n" for key, value in values.items())
+    if pipeline.dotenv:
+        _replace(pipeline.dotenv, lines)
+    elif pipeline.output:
+        append_text(pipeline.output, lines)
     if pipeline.summary:
         append_text(pipeline.summary, summary + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """The file's whole content from now on; a pipe or a device just takes it."""
+    place = path.resolve()
+    is_plain = place.is_file() or not place.exists()
+    (write_text if is_plain else append_text)(place, text)
 
 
 def _one_line(value: str) -> str:

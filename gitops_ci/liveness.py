@@ -54,6 +54,6 @@ def later(merged: MergeRequest, branch: names.PromotionBranch, ops: Ops) -> dict
     ):
         other = names.parse_branch(request.source)
         after = request.merged_at and merged.merged_at and request.merged_at > merged.merged_at
-        if other and after and other.release != branch.release:
+        if other and ops.has_entered(request) and after and other.release != branch.release:
             found[other.release] = request
     return found

@@ -141,6 +141,14 @@ def parse_branch(text: str) -> PromotionBranch | None:
     )
 
 
+def release_fault(text: str, app: str) -> str | None:
+    """Why `text` cannot be the id of a release of this application, None where it can."""
+    branch = parse_branch(f"{promotion_prefix('x', app)}{text}")
+    if branch is None or branch.attempt != 1:
+        return f"a release of `{app}` looks like `{app}-2.14.0-4be1c07d2a91`"
+    return None
+
+
 def labels(stage: str, app: str) -> frozenset[str]:
     """The two labels that find the promotions of one application in one stage."""
     return frozenset({f"stage:{stage}", f"app:{app}"})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gitops_ci import chart, config, holds, layout, passports
 from gitops_ci.config import Layout, OpsRepository, Stage
 from gitops_ci.errors import ConfigError, GitError, Problem
-from gitops_ci.forge import Forge
+from gitops_ci.forge import Forge, MergeRequest, MergeState
 from gitops_ci.git import FILE_MODE, Entry, Objects, Place, Remote
 from gitops_ci.holds import Hold
 from gitops_ci.passports import Passport
@@ -27,6 +27,11 @@ class Ops:
     config: OpsRepository
     holds: tuple[Hold, ...]
     trusted: str | None = None  # whose statuses count; None: anybody's, until `reconcile` judges
+
+    def has_entered(self, request: MergeRequest) -> bool:
+        """Whether it was merged, and into the branch that counts."""
+        merged = request.state is MergeState.MERGED
+        return merged and request.target == self.remote.default_branch
 
     def directory(self, stage: str, app: str) -> str:
         return layout.directory(self.config.layout, stage, app)
@@ -79,7 +84,7 @@ def holds_at(objects: Objects, commit: str) -> tuple[Hold, ...]:
     """Every hold in a commit."""
     files = objects.files(Place(commit, layout.HOLDS))
     return tuple(
-        holds.parse_hold(text, source=f"{layout.HOLDS}/{path}")
+        holds.parse_hold(text, source=f"{layout.HOLDS}/{path} of the ops repository")
         for path, text in sorted(files.items())
         if path.endswith((".yaml", ".yml"))
     )
@@ -138,9 +143,15 @@ def content(
         tree=top.oid if top else None,
         touched=touched,
         files=tuple(entries),
-        special=tuple(path for path, entry in entries.items() if entry.mode != FILE_MODE),
+        special=tuple(path for path in touched if _is_special(objects, Place(place.commit, path))),
+        values=objects.read(Place(place.commit, f"{place.path}/{layout.VALUES}")) or b"",
         chart_faults=_chart_faults(objects, place, passport),
     )
+
+
+def _is_special(objects: Objects, place: Place) -> bool:
+    entry = objects.entry(place)
+    return entry is not None and entry.mode != FILE_MODE
 
 
 def _chart_faults(objects: Objects, place: Place, passport: Passport) -> tuple[str, ...]:

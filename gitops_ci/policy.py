@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gitops_ci import layout, names, release
@@ -16,7 +16,7 @@ from gitops_ci.config import Evidence, OpsRepository, Stage
 from gitops_ci.errors import ConfigError
 from gitops_ci.forge import Approval, MergeRequest
 from gitops_ci.holds import Hold
-from gitops_ci.passports import By, Passport, Result
+from gitops_ci.passports import By, EvidenceLine, Passport, Result
 from gitops_ci.progress import Entered
 
 
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
     GREEN = "green"
     WAITING = "waiting"  # turns green by itself, or by a person's act
-    REFUSED = "refused"  # this merge request can never become green
+    REFUSED = "refused"  # a rule stands against it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Content:
     tree: str | None  # the id that `release/` really has
     touched: tuple[str, ...]  # every path it changes
     files: tuple[str, ...] = ()  # of `release/`, relative to it
-    special: tuple[str, ...] = ()  # those of them that are no plain files: links, programs
+    special: tuple[str, ...] = ()  # touched paths that are no plain files: links, programs
+    values: bytes = b""  # of `release/values.yaml`
     chart_faults: tuple[str, ...] = ()
 
 
@@ -63,7 +64,7 @@ def content_faults(
         *_identity_faults(content),
         *_values_faults(ops, content),
         *_foreign_faults(content),
-        *_image_faults(stage, content.passport),
+        *_image_faults(stage, content),
         *content.chart_faults,
     )
 
@@ -102,21 +103,24 @@ _BELONGS = re.compile(rf"{release.CHART}/.+|{release.VALUES}|{release.STAGE_VALU
 
 def _foreign_faults(content: Content) -> Iterable[str]:
     for path in content.special:
-        yield f"`{layout.RELEASE}/{path}` is no plain file"
+        yield f"`{path}` is no plain file"
     for path in content.files:
         if not _BELONGS.fullmatch(path):
             yield f"`{layout.RELEASE}/{path}` does not belong to a release"
 
 
-def _image_faults(stage: Stage, passport: Passport) -> Iterable[str]:
-    for image in passport.images:
+def _image_faults(stage: Stage, content: Content) -> Iterable[str]:
+    for image in content.passport.images:
         try:
-            digest = release.parse_ref(image.ref, source=image.name).digest
+            parts = release.parse_ref(image.ref, source=image.name)
         except ConfigError as error:
             yield error.message
             continue
-        if digest is None and not stage.allow_tags:
+        if parts.digest is None and not stage.allow_tags:
             yield f"image `{image.name}` has no digest"
+        mark = parts.digest or parts.tag or parts.repository
+        if content.values and mark.encode() not in content.values:
+            yield f"image `{image.name}` of the passport is not in `{layout.VALUES}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +153,37 @@ def _refusals(facts: Facts) -> Iterable[str]:
     if current and current.source.project != passport.source.project:
         yield f"`{passport.app}` belongs to `{current.source.project}`"
     for entered in facts.before:
-        if entered.passport and entered.passport.tree != passport.tree:
-            yield f"its tree is not the one that {entered.stage} has tested"
+        yield from _differences(entered, passport)
+    for line in passport.evidence:
+        if not _is_backed(line, facts):
+            yield f"nothing shows that `{line.suite}` {line.result} on {line.stage} ({line.by})"
     for suite in facts.stage.requires:
         if any(entered.suites.get(suite) is Result.FAILED for entered in facts.before):
             yield f"`{suite}` failed"
     for hold in facts.holds:
         if hold.release and _stops(facts, hold):
             yield f"hold `{hold.name}` of {hold.owner}: {hold.reason}"
+
+
+def _differences(entered: Entered, passport: Passport) -> Iterable[str]:
+    """What was tested is what goes on: the tree, and everything that the passport says of it."""
+    if entered.passport and entered.passport.tree != passport.tree:
+        yield f"its tree is not the one that {entered.stage} has tested"
+    elif entered.passport and _bare(entered.passport) != _bare(passport):
+        yield f"its passport is not the one that {entered.stage} has"
+
+
+def _bare(passport: Passport) -> Passport:
+    return replace(passport, evidence=())
+
+
+def _is_backed(line: EvidenceLine, facts: Facts) -> bool:
+    """A line stands there already, is a claim about a stage before, or a fact that we recorded."""
+    if any(entered.passport and line in entered.passport.evidence for entered in facts.before):
+        return True
+    here = [entered for entered in facts.before if entered.stage == line.stage]
+    claimed = line.by is By.CLAIMED
+    return any(claimed or entered.suites.get(line.suite) is line.result for entered in here)
 
 
 def _waits(facts: Facts) -> Iterable[str]:

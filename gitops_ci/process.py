@@ -72,10 +72,8 @@ class Running:
                 stderr=subprocess.PIPE,
                 process_group=0,
             )
-        except FileNotFoundError as error:
-            raise ProcessError(f"`{argv[0]}` was not found on PATH", hint="install it") from error
         except OSError as error:
-            raise ProcessError(f"`{argv[0]}` cannot be started: {error.strerror}") from error
+            raise _not_started(argv, cwd, error) from error
 
     def __enter__(self) -> Running:
         return self
@@ -106,6 +104,14 @@ class Running:
             if stream:
                 with suppress(OSError):
                     stream.close()
+
+
+def _not_started(argv: tuple[str, ...], cwd: Path | None, error: OSError) -> ProcessError:
+    if cwd and not cwd.is_dir():
+        return ProcessError(f"`{argv[0]}` cannot be started: there is no directory `{cwd}`")
+    if isinstance(error, FileNotFoundError):
+        return ProcessError(f"`{argv[0]}` was not found on PATH", hint="install it")
+    return ProcessError(f"`{argv[0]}` cannot be started: {error.strerror}")
 
 
 def _reap(child: subprocess.Popen[bytes], grace: float = 2.0) -> None:
@@ -158,7 +164,7 @@ class Dialogue:
                 process_group=0,
             )
         except OSError as error:
-            raise ProcessError(f"`{argv[0]}` cannot be started: {error.strerror}") from error
+            raise _not_started(argv, None, error) from error
 
     def ask(self, question: bytes) -> bytes:
         """Write one line, read the first line of the answer, without its newline."""

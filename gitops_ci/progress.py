@@ -36,6 +36,8 @@ class Attempt:
     parent: str | None = None  # the target's commit beneath it
     fresh: bool = True  # release.yaml and release/ on the target are as at `parent`
     carried: tuple[Edit, ...] = ()  # people's welcome edits
+    clashes: tuple[str, ...] = ()  # those of their paths that the target has changed too
+    accepted: str | None = None  # why an unclear order was accepted
     passport: Passport | None = None
     touched: tuple[str, ...] = ()  # every path that the branch changes
     request: MergeRequest | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gitops_ci import layout, names, passports, review
-from gitops_ci.changeset import Changeset, Edit, PutFile, PutObject, Remove, message
+from gitops_ci.changeset import ACCEPTED, Changeset, Edit, PutFile, PutObject, Remove, message
 from gitops_ci.errors import Exit
 from gitops_ci.forge import Draft, Relation
 from gitops_ci.passports import By, EvidenceLine, Passport, Result
@@ -125,7 +125,7 @@ def _is_newer(rival: Rival, seen: Seen) -> bool:
 
 
 def _order_is_unclear(seen: Seen, permissions: Permissions) -> Outcome | None:
-    if permissions.accept_diverged:
+    if _accepted(seen, permissions):
         return None
     unclear = {Relation.DIVERGED, Relation.UNKNOWN}
     others = [seen.current.source.commit] if seen.current and seen.relation in unclear else []
@@ -138,6 +138,13 @@ def _order_is_unclear(seen: Seen, permissions: Permissions) -> Outcome | None:
         f"it cannot be told which is newer: `{seen.passport.source.commit}` or `{others[0]}`",
         "if this release shall win, pass `--accept-diverged REASON`",
     )
+
+
+def _accepted(seen: Seen, permissions: Permissions) -> str | None:
+    """Why an unclear order is accepted: said now, or in the proposal as it stands."""
+    last = seen.last
+    proposed = last.accepted if last and last.is_open else None
+    return permissions.accept_diverged or proposed
 
 
 def _forbidden(seen: Seen, _: Permissions) -> Outcome | None:
@@ -233,6 +240,14 @@ def _is_foreign(seen: Seen, last: Attempt, _: Permissions) -> Plan | None:
     return _nothing(seen, Outcome(Word.FOREIGN, Exit.NOT_YET, said, hint))
 
 
+def _clashes(seen: Seen, last: Attempt, _: Permissions) -> Plan | None:
+    if last.is_merged or last.fresh or not last.clashes:
+        return None
+    said = f"`{last.clashes[0]}` was changed on `{last.branch}` and on `{seen.target}`"
+    hint = "bring both changes together on the branch, or close its merge request"
+    return _nothing(seen, Outcome(Word.FOREIGN, Exit.NOT_YET, said, hint))
+
+
 def _is_stale(seen: Seen, last: Attempt, permissions: Permissions) -> Plan | None:
     if not last.is_open or last.request is None or (last.tip and last.fresh):
         return None
@@ -279,6 +294,7 @@ THIS_RELEASE: tuple[ReleaseRule, ...] = (
     _was_reverted,
     _was_declined,
     _is_foreign,
+    _clashes,
     _is_stale,
     _is_open,
     _was_superseded,
@@ -316,7 +332,7 @@ def _enter(
         branch=str(branch),
         parent=seen.tip,
         edits=(*_edits(seen, passport), *carried),
-        message=_message(seen, passport, attempt),
+        message=_message(seen, passport, attempt, _accepted(seen, permissions)),
         author=f"{seen.ops.commits.name} <{seen.ops.commits.email}>",
         expect=expect,
     )
@@ -337,7 +353,7 @@ def _proposal(
         source=str(branch),
         target=seen.target,
         title=review.title(passport, seen.stage.name),
-        description=review.description(seen, passport, accepted=permissions.accept_diverged),
+        description=review.description(seen, passport, accepted=_accepted(seen, permissions)),
         labels=names.labels(seen.stage.name, passport.app) | {names.LABEL, names.PENDING},
     )
     older = [rival for rival in seen.rivals if rival.relation is not Relation.BEHIND]
@@ -390,7 +406,7 @@ def _edits(seen: Seen, passport: Passport) -> tuple[Edit, ...]:
     )
 
 
-def _message(seen: Seen, passport: Passport, attempt: int) -> str:
+def _message(seen: Seen, passport: Passport, attempt: int, accepted: str | None) -> str:
     trailers = [
         ("Gitops-Release", passport.id),
         ("Gitops-Stage", seen.stage.name),
@@ -399,6 +415,8 @@ def _message(seen: Seen, passport: Passport, attempt: int) -> str:
     ]
     if attempt > 1:
         trailers.append(("Gitops-Attempt", str(attempt)))
+    if accepted:
+        trailers.append((ACCEPTED, accepted))
     subject = (
         f"{seen.ops.commits.prefix}Promote {passport.app} {passport.version} to {seen.stage.name}"
     )

@@ -7,10 +7,11 @@ Knows no rules: what to do is in the plan.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gitops_ci import names, review
-from gitops_ci.errors import Conflict, GitError
+from gitops_ci.errors import Conflict, GitError, Rejected
 from gitops_ci.forge import Draft, Forge, MergeRequest, MergeState
 from gitops_ci.git import Remote
 from gitops_ci.promotion import Closing, Plan
@@ -100,6 +101,7 @@ def close(
 
 def tidy(request: MergeRequest, *, remote: Remote, forge: Forge) -> None:
     """After the end of a merge request: its branch, if it is still where it was, and its label."""
-    remote.delete(request.source, expect=request.head)
+    with suppress(Rejected):  # where branches may not be deleted, it stays
+        remote.delete(request.source, expect=request.head)
     if names.PENDING in request.labels:
         forge.update(request.number, remove_labels=[names.PENDING])

@@ -55,7 +55,7 @@ def description(seen: Seen, passport: Passport, *, accepted: str | None) -> str:
         _accepted(accepted),
         _changes(seen.current, passport),
         _origin(passport),
-        _evidence(passport),
+        _evidence(seen, passport),
         _next(seen.stage, seen.directory),
         END,
     )
@@ -113,10 +113,16 @@ def _origin(passport: Passport) -> str:
     return f"Made from {code(passport.source.project)} at {code(passport.source.commit)}{request}."
 
 
-def _evidence(passport: Passport) -> str:
+def _evidence(seen: Seen, passport: Passport) -> str:
+    """The passport's lines, and what has become a fact since it was written."""
     if not passport.evidence:
         return ""
-    rows = ((text(e.stage), text(e.suite), f"{e.result} ({e.by})") for e in passport.evidence)
+    facts = {(e.stage, suite): result for e in seen.before for suite, result in e.suites.items()}
+    rows = []
+    for line in passport.evidence:
+        fact = facts.get((line.stage, line.suite))
+        said = f"{fact} (verified)" if fact else f"{line.result} ({line.by})"
+        rows.append((text(line.stage), text(line.suite), said))
     return _table(("stage", "suite", "result"), rows)
 
 
@@ -143,9 +149,11 @@ def diff_key(head: str, directory_tree: str) -> str:
     return f"<!-- head={head} target={directory_tree} -->"
 
 
-def diff_comment(diff: RenderedDiff, *, key: str) -> str:
+def diff_comment(diff: RenderedDiff, *, key: str, remarks: Iterable[str] = ()) -> str:
     """The rendered difference, folded by resource, as many whole resources as fit."""
-    lines = [DIFF_MARKER, key, f"**What the cluster will be told** ({_counts(diff)})", ""]
+    lines = [DIFF_MARKER, key]
+    lines += [f"**Attention:** {remark}\n" for remark in remarks]
+    lines += [f"**What the cluster will be told** ({_counts(diff)})", ""]
     room, left = BODY_LIMIT - sum(map(len, lines)), 0
     for block in map(_folded, diff.resources):
         if len(block) > room:
@@ -163,6 +171,11 @@ def _folded(resource: ResourceDiff) -> str:
     summary = f"{resource.change}: {code(f'{resource.kind} {where}{resource.name}')}"
     body = fence(resource.text, "diff")
     return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>\n"
+
+
+def unused_image(name: str) -> str:
+    """A remark: the most likely reason is a key that the chart does not read."""
+    return f"image {code(name)} is in no manifest; does the chart read the key it is written to?"
 
 
 def no_diff_comment(why: str, *, key: str) -> str:

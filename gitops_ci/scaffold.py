@@ -265,6 +265,37 @@ def look(root: Path, paths_wanted: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
+def forge_of(root: Path) -> Forge:
+    """The forge whose file of code owners is the only one there, else both."""
+    there = look(root, (manifests.GITLAB_CODEOWNERS, manifests.GITHUB_CODEOWNERS))
+    match tuple(there):
+        case (manifests.GITLAB_CODEOWNERS,):
+            return Forge.GITLAB
+        case (manifests.GITHUB_CODEOWNERS,):
+            return Forge.GITHUB
+    return Forge.BOTH
+
+
+def stray(root: Path, wanted: Iterable[NewFile]) -> tuple[str, ...]:
+    """Manifests of ours beside the wanted ones, of stages that are gone; Argo CD applies them."""
+    known = {file.path: file.text for file in wanted if file.path.startswith(f"{paths.ARGOCD}/")}
+    ours = {_first_line(path, text) for path, text in known.items()}
+    folder = root / paths.ARGOCD
+    found = files.walk(folder).files if folder.is_dir() else {}
+    there = {f"{paths.ARGOCD}/{name}": content for name, content in found.items()}
+    return tuple(
+        path
+        for path, content in there.items()
+        if path not in known and _first_line(path, content.decode("utf-8", "replace")) in ours
+    )
+
+
+def _first_line(path: str, text: str) -> str:
+    """What a manifest says of itself, without its stage."""
+    stage = path.rpartition("/")[2].removesuffix(".yaml")
+    return text.splitlines()[0].replace(f" {stage} ", " ") if text else ""
+
+
 def plan(found: Mapping[str, bytes], wanted: Iterable[NewFile]) -> tuple[Planned, ...]:
     """What to do about each file; line endings do not count as a difference."""
     return tuple(Planned(file, _change(found.get(file.path), file)) for file in wanted)

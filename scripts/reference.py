@@ -90,7 +90,8 @@ def commands() -> str:
     return f"""\
 # Commands
 
-Every option can be given by an environment variable, too; the option wins. Data goes to standard
+Every option can be given by an environment variable, too; the option wins. The variable of a
+repeatable option separates several values by lines or commas. Data goes to standard
 output (`--output json` where a program reads it), everything else to standard error. What a command
 leaves for later jobs is in [outputs](outputs.md), how it ends in [exit codes](exit-codes.md).
 
@@ -127,8 +128,6 @@ def _option(option: click.Option, context: click.Context) -> tuple[str, ...]:
     value = "" if option.is_flag else f" {code(option.make_metavar(context))}"
     variables = [option.envvar] if isinstance(option.envvar, str) else option.envvar or ()
     meaning = (option.help or "").replace("<", "&lt;")
-    if option.multiple and "repeatable" not in meaning:
-        meaning += " Repeatable."
     return names + value, ", ".join(map(code, variables)), _default(option), meaning
 
 
@@ -312,8 +311,8 @@ def outputs() -> str:
 # Job outputs and variables
 
 `promote` and `wait` leave lines `NAME=value` in the file that `{ci.DOTENV}` names (for GitLab's
-`artifacts:reports:dotenv`), else in `$GITHUB_OUTPUT`; values never hold a line break. On GitHub
-they add a line to the job's summary.
+`artifacts:reports:dotenv`), else in `$GITHUB_OUTPUT`; values never hold a line break. The first one
+is written anew each time. To the second, and to the job's summary on GitHub, they append.
 
 {left}
 

@@ -24,6 +24,7 @@ from scripts import reference
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
+HOW_TO = DOCS / "how-to"
 TUTORIAL = DOCS / "tutorial" / "first-promotion.md"
 
 FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -225,9 +226,9 @@ def test_the_readme_is_short() -> None:
 # --- the tutorial ------------------------------------------------------------
 
 
-def steps() -> list[tuple[str, str]]:
-    """The tutorial's commands, each with the output that the page promises."""
-    blocks = [(each["language"], each["text"]) for each in FENCE.finditer(text_of(TUTORIAL))]
+def steps(page: Path) -> list[tuple[str, str]]:
+    """A page's commands, each with the output that the page promises."""
+    blocks = [(each["language"], each["text"]) for each in FENCE.finditer(text_of(page))]
     following = [*blocks[1:], ("", "")]
     return [
         (text, after if shown == "text" else "")
@@ -240,20 +241,36 @@ MARK = "=== step "
 
 
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
-    script = "".join(f"echo '{MARK}{n}'\n{text}" for n, (text, _) in enumerate(steps()))
-    done = subprocess.run(
+    script = "".join(f"echo '{MARK}{n}'\n{text}" for n, (text, _) in enumerate(steps(TUTORIAL)))
+    done = _shell(script, tmp_path)
+    assert done.returncode == 0, done.stdout
+    said = re.split(rf"^{MARK}\d+\n", done.stdout, flags=re.MULTILINE)[1:]
+    for (command, promised), found in zip(steps(TUTORIAL), said, strict=True):
+        assert _fits(promised, found), f"{command}\npromises\n{promised}\nand says\n{found}"
+
+
+def test_the_pages_that_prepare_work_one_after_the_other(tmp_path: Path) -> None:
+    *made, (last, promised) = steps(HOW_TO / "set-up-a-local-forge.md")
+    pages = {"ops": "prepare-an-ops-repository.md", "web": "prepare-a-dev-repository.md"}
+    parts = [text for text, _ in made]
+    for folder, page in pages.items():
+        parts += [f"cd {folder}\n", *(text for text, _ in steps(HOW_TO / page)), "cd ..\n"]
+    done = _shell("".join([*parts, f"cd web\necho '{MARK}0'\n{last}"]), tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "dry run: `shop-web-" in done.stdout
+    assert _fits(promised, done.stdout.partition(f"{MARK}0\n")[2]), done.stdout
+
+
+def _shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         ("bash", "-euo", "pipefail", "-c", script),
-        cwd=tmp_path,
-        env=os.environ | {"PATH": _path(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        cwd=folder,
+        env=os.environ | {"PATH": _path(folder), "XDG_CACHE_HOME": str(folder / "cache")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=240,
     )
-    assert done.returncode == 0, done.stdout
-    said = re.split(rf"^{MARK}\d+\n", done.stdout, flags=re.MULTILINE)[1:]
-    for (command, promised), found in zip(steps(), said, strict=True):
-        assert _fits(promised, found), f"{command}\npromises\n{promised}\nand says\n{found}"
 
 
 def _path(folder: Path) -> str:

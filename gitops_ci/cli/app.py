@@ -25,6 +25,8 @@ from gitops_ci.live import LiveSource
 from gitops_ci.observe import DevOrder
 from gitops_ci.watch import Clock
 
+_LOCAL = "`--forge local --forge-url file:///path/to/forge`"
+
 
 @dataclass(frozen=True)
 class App:
@@ -35,6 +37,7 @@ class App:
     ops_project: str | None = None
     git_url: str | None = None
     output: str = "text"
+    doubt: str = ""  # why the ops project may not be known
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @cached_property
@@ -56,7 +59,7 @@ class App:
         """The ops project."""
         if not self.ops_project:
             raise ConfigError(
-                "the ops repository is not known",
+                f"the ops repository is not known{self.doubt}",
                 hint="set `ops.project` in gitops-ci.yaml, or pass `--ops-repo platform/shop-ops`",
             )
         return self._forge(self.ops_project, git_url=self.git_url)
@@ -81,11 +84,13 @@ class App:
         if kind != "local":
             raise ConfigError(
                 f"forge `{kind}` is not supported yet" if kind else "the forge is not known",
-                hint="pass `--forge local --forge-url file:///path/to/forge`",
+                hint=f"only the local forge is: pass {_LOCAL}",
             )
         parts = urlsplit(self.forge_url or "")
         if parts.scheme != "file" or not parts.path.startswith("/"):
-            raise ConfigError("`--forge-url` is missing or no `file:///…` URL")
+            raise ConfigError(
+                "`--forge-url` is missing or no `file:///…` URL", hint=f"pass {_LOCAL}"
+            )
         return Path(unquote(parts.path))
 
     @property

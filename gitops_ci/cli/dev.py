@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitops_ci.cli.options import option, with_app
+from gitops_ci.cli.options import LISTED, option, with_app
 
 if TYPE_CHECKING:
     from gitops_ci.cli.app import App
 
 CONFIG = option(
-    "--config", type=click.Path(path_type=Path), default=Path("gitops-ci.yaml"),
-    show_default=True, help="The application's configuration.",
+    "--config", type=click.Path(path_type=Path),
+    help="The application's configuration; default: gitops-ci.yaml, if it is there.",
 )  # fmt: skip
 STAGE = option("--stage", required=True, metavar="STAGE", help="The stage to enter.")
 RELEASE = option(
@@ -29,11 +29,19 @@ PROJECT = option("--project", metavar="PROJECT", help="The dev project; default:
 @RELEASE
 @CONFIG
 @PROJECT
-@option("--image", "images", multiple=True, metavar="NAME=REF", help="An image, with its digest.")
-@option("--version", metavar="VERSION", help="Default: the commit's tag, else the short commit.")
 @option(
-    "--suite", "suites", multiple=True, metavar="NAME=RESULT", help="How a suite ended, repeatable."
-)
+    "--image", "images", multiple=True, type=LISTED, metavar="NAME=REF",
+    help="An image, with its digest; repeatable.",
+)  # fmt: skip
+@option(
+    "--version", metavar="VERSION",
+    help="Default: the commit's tag, else the short commit. Letters, digits, `.`, `_` and `-`, "
+    "a letter or digit at both ends.",
+)  # fmt: skip
+@option(
+    "--suite", "suites", multiple=True, type=LISTED, metavar="NAME=RESULT",
+    help="How a suite ended, `passed` or `failed`; repeatable.",
+)  # fmt: skip
 @option("--reopen", is_flag=True, help="Propose again what was declined or reverted.")
 @option(
     "--accept-diverged", metavar="REASON", help="Let this release win where the order is unclear."
@@ -45,7 +53,7 @@ def promote(
     *,
     stage: str,
     release: str | None,
-    config: Path,
+    config: Path | None,
     project: str | None,
     images: tuple[str, ...],
     version: str | None,
@@ -58,10 +66,10 @@ def promote(
 
     Safe to run again at any time: what is done is found, not done twice.
     """
-    from gitops_ci.cli import promotion
+    from gitops_ci.cli import run_promote
 
-    given = promotion.Given(config, project, images, version, suites, reopen, accept_diverged)
-    return promotion.promote(app, given, stage=stage, release=release, dry_run=dry_run)
+    given = run_promote.Given(config, project, images, version, suites, reopen, accept_diverged)
+    return run_promote.promote(app, given, stage=stage, release=release, dry_run=dry_run)
 
 
 @click.command()
@@ -70,10 +78,13 @@ def promote(
     "--release", metavar="ID", envvar="GITOPS_RELEASE", help="The release, as `promote` names it."
 )
 @CONFIG
-@option("--timeout", type=click.IntRange(0), default=0, metavar="SECONDS", help="How long to look.")
+@option(
+    "--timeout", of="wait", type=click.IntRange(0), default=0, metavar="SECONDS",
+    help="How long to look; 0 looks once.",
+)  # fmt: skip
 @with_app
-def wait(app: App, *, stage: str, release: str | None, config: Path, timeout: int) -> int:
+def wait(app: App, *, stage: str, release: str | None, config: Path | None, timeout: int) -> int:
     """Be green only when the release was seen live in the stage."""
-    from gitops_ci.cli import promotion
+    from gitops_ci.cli import run_wait
 
-    return promotion.wait(app, config, stage=stage, release=release, timeout=timeout)
+    return run_wait.wait(app, config, stage=stage, release=release, timeout=timeout)

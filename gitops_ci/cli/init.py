@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 FORGES = ("gitlab", "github", "both")
 
 DIRECTORY = option(
-    "--directory", type=click.Path(path_type=Path), default=Path(), help="The repository."
+    "--directory",
+    of="init",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="The repository.",
 )
-CHECK = option("--check", is_flag=True, help="Write nothing; exit 1 where something drifted.")
+CHECK = option(
+    "--check", of="init", is_flag=True, help="Write nothing; exit 1 where something drifted."
+)
 
 
 @click.group()
@@ -27,9 +33,9 @@ def init() -> None:
 
 @init.command()
 @DIRECTORY
-@option("--name", metavar="NAME", help="The application's name; default: the folder's.")
+@option("--name", of="init", metavar="NAME", help="The application's name; default: the folder's.")
 @option("--ops-repo", metavar="PROJECT", help="Project of the ops repository.")
-@option("--stages", metavar="A,B,C", help="Stages to write values for.")
+@option("--stages", of="init", metavar="A,B,C", help="Stages to write values for.")
 @CHECK
 @OUTPUT
 def app(
@@ -53,18 +59,32 @@ def app(
 @option(
     "--forge",
     type=click.Choice(FORGES),
-    default="both",
-    envvar="GITOPS_CI_INIT_FORGE",
-    help="Whose files to write.",
+    of="init",
+    help="Whose files to write; default: those that are there already, else both.",
 )
-@option("--url", metavar="URL", help="Where Argo CD clones the repository from.")
-@option("--branch", metavar="NAME", default="main", show_default=True, help="Its default branch.")
-@option("--stages", metavar="A,B,C", help="The stages, in order; the first one is automatic.")
+@option("--url", of="init", metavar="URL", help="Where Argo CD clones the repository from.")
 @option(
-    "--platform", metavar="GROUP", default="platform", show_default=True, help="Who owns policy."
+    "--branch",
+    of="init",
+    metavar="NAME",
+    default="main",
+    show_default=True,
+    help="Its default branch.",
+)
+@option(
+    "--stages", of="init", metavar="A,B,C", help="The stages, in order; the first one is automatic."
+)
+@option(
+    "--platform",
+    of="init",
+    metavar="GROUP",
+    default="platform",
+    show_default=True,
+    help="Who owns policy.",
 )
 @option(
     "--operations",
+    of="init",
     metavar="GROUP",
     default="operations",
     show_default=True,
@@ -74,7 +94,7 @@ def app(
 @OUTPUT
 def ops(
     directory: Path,
-    forge: str,
+    forge: str | None,
     url: str | None,
     branch: str,
     stages: str | None,
@@ -89,7 +109,7 @@ def ops(
 
     result = initialising.ops(
         directory,
-        forge=Forge(forge),
+        forge=Forge(forge) if forge else None,
         url=url,
         branch=branch,
         stages=_list(stages) if stages else None,
@@ -107,7 +127,8 @@ def _list(text: str) -> tuple[str, ...]:
 _WORDS = {
     "written": "wrote",
     "missing": "missing",
-    "differs": "differs, left as it is",
+    "differs": "differs, left as it is (remove it and run again to have it written)",
+    "stray": "of no stage that is configured, remove it",
     "unchanged": "as it should be",
 }
 

@@ -24,15 +24,15 @@ def schema(kind: str) -> int:
 @click.command()
 @option(
     "--directory", type=click.Path(path_type=Path), default=Path("gitops-ci-demo"),
-    show_default=True, envvar="GITOPS_CI_DEMO_DIRECTORY", help="Where to play; made anew.",
+    show_default=True, of="demo", help="Where to play; made anew.",
 )  # fmt: skip
-@option("--quiet", is_flag=True, help="Tell nothing, only check that it works.")
+@option("--quiet", of="demo", is_flag=True, help="Tell nothing, only check that it works.")
 def demo(directory: Path, quiet: bool) -> int:
     """Watch a release travel through four stages, on a forge made here: no server, no cluster.
 
     Real git, real Helm and the real commands; only people, the cluster and the CI runner are
     played.
     """
-    from gitops_ci.cli import playing
+    from gitops_ci.cli import run_demo
 
-    return playing.demo(directory.absolute(), say=(lambda _: None) if quiet else playing.tell)
+    return run_demo.demo(directory.absolute(), say=(lambda _: None) if quiet else run_demo.tell)

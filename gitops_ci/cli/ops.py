@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gitops_ci.cli.options import HELM, OUTPUT, option, with_app
+from gitops_ci.cli.options import HELM, LISTED, OUTPUT, option, with_app
 
 if TYPE_CHECKING:
     from gitops_ci.cli.app import App
 
 
 @click.command()
-@option("--all", "everything", is_flag=True, help="Look at merge requests without the label, too.")
+@option(
+    "--all",
+    "everything",
+    of="reconcile",
+    is_flag=True,
+    help="Look at merge requests without the label, too.",
+)
 @option("--no-diff", is_flag=True, help="Post no rendered differences.")
 @HELM
 @with_app
@@ -24,18 +30,20 @@ def reconcile(app: App, *, everything: bool, no_diff: bool, helm: Path | None) -
     Runs on the ops repository's protected default branch: judges gates, merges, watches what is
     live, starts tests, records evidence.
     """
-    from gitops_ci.cli import operation
+    from gitops_ci.cli import run_reconcile
 
-    return operation.reconcile(app, everything=everything, no_diff=no_diff, program=helm)
+    return run_reconcile.reconcile(app, everything=everything, no_diff=no_diff, program=helm)
 
 
 @click.command()
 @option(
-    "--directory", type=click.Path(path_type=Path), default=Path(), help="The checkout to look at."
-)
+    "--directory", of="check", type=click.Path(path_type=Path), default=Path(),
+    help="The checkout to look at.",
+)  # fmt: skip
 @option(
-    "--base", metavar="REVISION", help="What to compare with; default: the merge request's base."
-)
+    "--base", of="check", metavar="REVISION",
+    help="What to compare with; default: the merge request's base.",
+)  # fmt: skip
 @option("--no-diff", is_flag=True, help="Render nothing.")
 @HELM
 @OUTPUT
@@ -46,17 +54,23 @@ def check(
 
     Needs no token and no network. Looks at what is committed; without a base at everything.
     """
-    from gitops_ci.cli import checking
+    from gitops_ci.cli import run_check
 
-    return checking.check(directory, base=base, no_diff=no_diff, program=helm, output=output)
+    return run_check.check(directory, base=base, no_diff=no_diff, program=helm, output=output)
 
 
 @click.command()
-@option("--app", "apps", multiple=True, metavar="NAME", help="Only this application, repeatable.")
-@option("--stage", "stages", multiple=True, metavar="NAME", help="Only this stage, repeatable.")
+@option(
+    "--app", "apps", of="status", multiple=True, type=LISTED, metavar="NAME",
+    help="Only this application; repeatable.",
+)  # fmt: skip
+@option(
+    "--stage", "stages", of="status", multiple=True, type=LISTED, metavar="NAME",
+    help="Only this stage; repeatable.",
+)  # fmt: skip
 @with_app
 def status(app: App, *, apps: tuple[str, ...], stages: tuple[str, ...]) -> int:
     """Show which release is where, since when, and what it waits for."""
-    from gitops_ci.cli import overview
+    from gitops_ci.cli import run_status
 
-    return overview.status(app, apps=apps, stages=stages)
+    return run_status.status(app, apps=apps, stages=stages)

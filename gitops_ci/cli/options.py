@@ -5,12 +5,14 @@ Loads nothing but click: `--help` of a command must not pay for what the command
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.types import StringParamType
 
 if TYPE_CHECKING:
     from gitops_ci.cli.app import App
@@ -18,9 +20,23 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def option(*names: str, **settings: Any) -> Callable[[F], F]:
-    """A click option whose variable is `GITOPS_CI_<NAME>` unless told otherwise."""
-    variable = "GITOPS_CI_" + names[0].lstrip("-").upper().replace("-", "_")
+class Listed(StringParamType):
+    """A repeatable option's text; its variable separates several by lines or commas."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return [part.strip() for part in re.split(r"[\n,]", rv) if part.strip()]
+
+
+LISTED = Listed()
+
+
+def option(*names: str, of: str = "", **settings: Any) -> Callable[[F], F]:
+    """A click option whose variable is `GITOPS_CI_<NAME>` unless told otherwise.
+
+    `of` names the command where the option alone would be too general: `GITOPS_CI_<OF>_<NAME>`.
+    """
+    words = "-".join(filter(None, (of, names[0].lstrip("-"))))
+    variable = "GITOPS_CI_" + words.upper().replace("-", "_")
     return click.option(
         *names, envvar=settings.pop("envvar", variable), show_envvar=True, **settings
     )
@@ -36,7 +52,9 @@ def with_app(function: Callable[..., int]) -> Callable[..., int]:
     """Adds the options that name forge and ops repository, and passes an `App` made from them."""
 
     @option(
-        "--forge", type=click.Choice(["local"]), help="Kind of forge; default: the runner's own."
+        "--forge",
+        type=click.Choice(["gitlab", "github", "local"]),
+        help="Kind of forge; default: the runner's own. Only `local` is supported yet.",
     )
     @option("--forge-url", metavar="URL", help="Where the forge is; local: file:///ROOT.")
     @option("--ops-repo", metavar="PROJECT", help="Project of the ops repository.")

@@ -6,7 +6,7 @@ Files that are there are read, never changed; the configuration among them decid
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gitops_ci import config, files, names, scaffold
@@ -18,17 +18,21 @@ from gitops_ci.scaffold import Change, Forge, NewFile
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Paths by what became of them; `missing` only where nothing was to be written."""
+    """Paths by what became of them; `missing` only where nothing was to be written.
+
+    `stray` are manifests of stages that the configuration does not name any more.
+    """
 
     written: tuple[str, ...]
     missing: tuple[str, ...]
     unchanged: tuple[str, ...]
     differs: tuple[str, ...]
     check: bool
+    stray: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> Exit:
-        drifted = self.check and (self.missing or self.differs)
+        drifted = self.check and (self.missing or self.differs or self.stray)
         return Exit.FAILED if drifted else Exit.DONE
 
 
@@ -65,7 +69,7 @@ def app(
 def ops(
     root: Path,
     *,
-    forge: Forge,
+    forge: Forge | None = None,
     url: str | None = None,
     branch: str = "main",
     stages: tuple[str, ...] | None = None,
@@ -73,7 +77,10 @@ def ops(
     operations: str = "operations",
     check: bool = False,
 ) -> Result:
-    """Prepare an ops repository; `url` is needed until its configuration names one."""
+    """Prepare an ops repository; `url` is needed until its configuration names one.
+
+    Without `forge` it is the one whose file of code owners is there, else both.
+    """
     text = _config(
         root,
         lambda: scaffold.ops_config(_needed(url), scaffold.STAGES if stages is None else stages),
@@ -83,8 +90,10 @@ def ops(
     _agree("stages", stages, tuple(stage.name for stage in found.stages))
     source = Source(_needed(found.url or url), branch)
     teams = Teams(platform, operations, group=scaffold.group_of(source.url))
-    wanted = scaffold.files_for_ops(found, source, config=text, forge=forge, teams=teams)
-    return _carry_out(root, wanted, check=check)
+    kind = forge or scaffold.forge_of(root)
+    wanted = scaffold.files_for_ops(found, source, config=text, forge=kind, teams=teams)
+    result = _carry_out(root, wanted, check=check)
+    return replace(result, stray=scaffold.stray(root, wanted))
 
 
 def _config(root: Path, new: Callable[[], str]) -> str:

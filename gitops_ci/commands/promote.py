@@ -95,18 +95,16 @@ def _wanted(asked: Asked, stage: Stage, repository: Ops) -> Wanted:
         made = asked.make(repository.config, stage)
         return Wanted(asked.app, made.passport.id, made)
     if asked.release:
-        return Wanted(asked.app, _checked(asked.release, asked.app))
+        return Wanted(asked.app, checked(asked.release, asked.app))
     made = asked.make(repository.config, stage)
     return Wanted(asked.app, _known_as(made, stage, repository))
 
 
-def _checked(text: str, app: str) -> str:
-    branch = names.parse_branch(f"promote/x/{app}/{text}")
-    if branch is None or branch.attempt != 1:
-        raise ConfigError(
-            f"`--release` is not the id of a release of `{app}`",
-            hint="it looks like `shop-web-2.14.0-4be1c07d2a91`",
-        )
+def checked(text: str, app: str) -> str:
+    """`text`, if it can be the id of a release of `app`."""
+    fault = names.release_fault(text, app)
+    if fault:
+        raise ConfigError(f"`--release` is not the id of a release of `{app}`", hint=fault)
     return text
 
 

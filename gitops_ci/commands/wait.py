@@ -68,7 +68,7 @@ def run(world: World, *, stage: str, app: str, release: str, timeout: timedelta)
 
 def _look(world: World, repository: Ops, stage: str, app: str, release: str) -> LiveVerdict:
     proposed = list(observe.proposals(world.forge, stage, app, release))
-    merged = [request for request in proposed if request.state is MergeState.MERGED]
+    merged = [request for request in proposed if repository.has_entered(request)]
     if not merged:
         return _unmerged(proposed[-1] if proposed else None, stage, release)
     recorded = [verdict for request in merged if (verdict := _recorded(world.forge, request))]
@@ -83,6 +83,9 @@ def _unmerged(request: MergeRequest | None, stage: str, release: str) -> LiveVer
     if request and names.SUPERSEDED in request.labels:
         said = f"a newer release took over before `{release}` entered {stage}"
         return LiveVerdict(LiveState.OVERTAKEN, said)
+    if request and request.state is MergeState.CLOSED:
+        said = f"{request.url} was declined by {request.closed_by or 'somebody'}"
+        return LiveVerdict(LiveState.PENDING, said)
     return LiveVerdict(LiveState.PENDING, f"`{release}` has not been merged into {stage}")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from gitops_ci.documents import Documents, Entry
 from gitops_ci.errors import ConfigError, Forbidden
 from gitops_ci.forge._records import Project, Role
+from gitops_ci.refstore import Documents, Entry
 
 _REVIEWERS = frozenset(Role)
 _WRITERS = frozenset({Role.DEVELOPER, Role.MAINTAINER})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from gitops_ci.documents import Document, Documents, Entry, Swap
 from gitops_ci.errors import Conflict, NotFound
 from gitops_ci.forge import Job, JobState
 from gitops_ci.forge._records import FINAL, Pipeline, moved
+from gitops_ci.refstore import Document, Documents, Entry, Swap
 
 _DIGITS = 12  # of the commit, at the front of a job's id, so that an id finds its pipeline
 _RUNS = 10_000  # of one pipeline at the most

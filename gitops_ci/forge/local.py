@@ -1,7 +1,7 @@
 """The `local` forge: merge requests, statuses and jobs in the refs of one bare repository.
 
 Fulfils `gitops_ci.forge.Forge` without a server. Knows how a forge behaves and nothing of
-promotions; where documents lie and how races end is `gitops_ci.documents`' business.
+promotions; where documents lie and how races end is `gitops_ci.refstore`' business.
 """
 
 from __future__ import annotations
@@ -11,14 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from gitops_ci.documents import (
-    Document,
-    Documents,
-    Entry,
-    Repository,
-    Swap,
-    check_user,
-)
 from gitops_ci.errors import Conflict, Forbidden, NotFound
 from gitops_ci.forge import (
     Approval,
@@ -36,6 +28,14 @@ from gitops_ci.forge._people import People
 from gitops_ci.forge._pipelines import Pipelines
 from gitops_ci.forge._records import Comment, MergeRecord, Posted, Statuses
 from gitops_ci.names import is_commit
+from gitops_ci.refstore import (
+    Document,
+    Documents,
+    Entry,
+    Repository,
+    Swap,
+    check_user,
+)
 
 _HEADS = "refs/heads/"
 _CONFIG = {

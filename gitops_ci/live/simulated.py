@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from gitops_ci.documents import Documents, Entry, Repository
 from gitops_ci.errors import ConfigError, ForgeError, Temporary
 from gitops_ci.live import Health, Look
 from gitops_ci.names import app_fault, stage_fault
+from gitops_ci.refstore import Documents, Entry, Repository
 
 
 @dataclass(frozen=True, slots=True)

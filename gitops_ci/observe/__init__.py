@@ -56,7 +56,8 @@ def promotion(
     remote, app = ops.remote, wanted.app
     stages = (stage.name, *stage.after)
     remote.need(*(ops.place(remote.tip, name, app) for name in stages))
-    requests = ops.forge.list(labels=names.labels(stage.name, app), limit=RECENT)
+    listed = ops.forge.list(labels=names.labels(stage.name, app), limit=RECENT)
+    requests = tuple(request for request in listed if not _merged_elsewhere(request, ops))
     wanted = _adopted(wanted, stage, requests, remote)
     current = passport_at(remote, ops.place(remote.tip, stage.name, app))
     before = tuple(_entered(wanted, name, ops) for name in stage.after)
@@ -80,6 +81,11 @@ def promotion(
         holds=ops.holds,
         claims=claims or {},
     )
+
+
+def _merged_elsewhere(request: MergeRequest, ops: Ops) -> bool:
+    """Somebody aimed it at another branch and merged it there: it has entered nothing."""
+    return request.state is MergeState.MERGED and not ops.has_entered(request)
 
 
 def _same_moment(requests: Iterable[MergeRequest], remote: Remote) -> None:
@@ -156,7 +162,8 @@ def _attempts(
     first = names.PromotionBranch(stage.name, wanted.app, wanted.id)
     found = {request.source: request for request in reversed(requests)}
     if str(first) not in found:
-        found |= {request.source: request for request in ops.forge.find(str(first))}
+        asked = ops.forge.find(str(first))
+        found |= {each.source: each for each in asked if not _merged_elsewhere(each, ops)}
     branches = {*ops.remote.branches, *found}
     ours = [
         b
@@ -194,11 +201,10 @@ def _entered(wanted: Wanted, stage: str, ops: Ops) -> Entered:
     known = here if here and here.id == wanted.id else None
     entered = Entered(stage, known)
     for merged in proposals(ops.forge, stage, wanted.app, wanted.id):
-        if merged.merge_commit:
+        if ops.has_entered(merged) and merged.merge_commit:
             passport = known or passport_then(ops, merged.merge_commit, stage, wanted.app)
-            entered = recorded(stage, passport, merged.merge_commit, ops)
-        if entered.live_since:
-            break
+            found = recorded(stage, passport, merged.merge_commit, ops)
+            entered = found if found.live_since or not entered.live_since else entered
     return entered
 
 

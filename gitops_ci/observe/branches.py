@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gitops_ci import layout
-from gitops_ci.changeset import Edit, PutObject, Remove, trailers
+from gitops_ci.changeset import ACCEPTED, Edit, PutObject, Remove, trailers
 from gitops_ci.config import OpsRepository
 from gitops_ci.errors import ConfigError
 from gitops_ci.forge import Relation
-from gitops_ci.git import Commit, Entry, Place, Remote
+from gitops_ci.git import FILE_MODE, Commit, Entry, Place, Remote
 from gitops_ci.ops import Ops, passport_at
 from gitops_ci.passports import Passport
 from gitops_ci.progress import Attempt, Shape
@@ -32,6 +32,8 @@ def looked_at(attempt: Attempt, ops: Ops, *, tree: str | None) -> Attempt:
     directory = ops.directory(branch.stage, branch.app)
     remote.need(Place(tip, directory), Place(own.oid, directory))
     touched = remote.changed(parent, tip)
+    welcome = _welcome(touched, directory)
+    remote.need(Place(parent, directory))
     passport = _readable(remote, Place(tip, directory))
     theirs = remote.changed(own.oid, tip) if own.oid != tip else ()
     shape = _shape(attempt, ops, own, passport, theirs, tree=tree, directory=directory)
@@ -42,7 +44,9 @@ def looked_at(attempt: Attempt, ops: Ops, *, tree: str | None) -> Attempt:
         shape=shape,
         parent=parent,
         fresh=_fresh(remote, parent, directory),
-        carried=tuple(_carried(remote, tip, path) for path in _welcome(touched, directory)),
+        carried=tuple(_carried(remote, tip, path) for path in welcome),
+        clashes=tuple(path for path in welcome if _differs(remote, parent, path)),
+        accepted=trailers(own.message).get(ACCEPTED),
         passport=passport,
         touched=touched,
     )
@@ -101,6 +105,9 @@ def _shape(
         return Shape.FOREIGN
     if set(theirs) - set(_welcome(theirs, directory)):
         return Shape.FOREIGN
+    entries = [ops.remote.entry(Place(attempt.tip or "", path)) for path in theirs]
+    if any(entry and entry.mode != FILE_MODE for entry in entries):
+        return Shape.FOREIGN
     return Shape.WELCOME if theirs else Shape.OURS
 
 
@@ -130,6 +137,11 @@ def _promoted(remote: Remote, commit: str, directory: str) -> tuple[Entry | None
         remote.entry(Place(commit, f"{directory}/{layout.PASSPORT}")),
         remote.entry(Place(commit, f"{directory}/{layout.RELEASE}")),
     )
+
+
+def _differs(remote: Remote, parent: str, path: str) -> bool:
+    """Whether the target has changed a file since a branch left it."""
+    return remote.entry(Place(parent, path)) != remote.entry(Place(remote.tip, path))
 
 
 def _carried(remote: Remote, tip: str, path: str) -> Edit:

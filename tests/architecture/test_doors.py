@@ -15,7 +15,7 @@ CLI = frozenset(m for m in MODULES if m == "cli" or m.startswith("cli."))
 IMPORTS = {
     "asyncio": set(),
     "click": CLI,
-    "fcntl": {"documents"},
+    "fcntl": {"refstore"},
     "github": {"forge.github"},
     "gitlab": {"forge.gitlab"},
     "jsonschema": {"schemas"},
@@ -39,7 +39,7 @@ IMPORTS = {
 
 # The only modules that may use it.
 USES = {
-    "os.environ": {"ci", "cli.app", "cli.playing", "gitcall"},  # the last as a default
+    "os.environ": {"ci", "cli.app", "cli.run_demo", "gitcall"},  # the last as a default
     "os.getenv": set(),
     "os.chdir": set(),
     "os.system": set(),
@@ -72,7 +72,7 @@ FILES = frozenset({
     "write_bytes",
     "write_text",
 })
-FILE_DOORS = frozenset({"documents", "files", "git", "helm"})
+FILE_DOORS = frozenset({"files", "git.remote", "helm", "refstore"})
 PACKAGE_DATA = frozenset({"schemas", "scaffold"})  # read by `importlib.resources`
 
 PLAYS_RUNNER = frozenset({"commands.demo.story", "commands.demo.world"})

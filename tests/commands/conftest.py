@@ -1,4 +1,4 @@
-"""Worlds that stand at a certain point of a release's way, prepared once and copied for each test."""
+"""Worlds that stand at a point of a release's way, prepared once and copied for each test."""
 
 from __future__ import annotations
 
@@ -28,15 +28,33 @@ def _approved_into_tst(world: World) -> None:
     world.reconcile()
 
 
-_WAY: tuple[tuple[str, Callable[[World], object]], ...] = (
-    ("committed", _committed),
-    ("itg proposed", lambda world: world.promote("itg", "1.0.0")),
-    ("itg merged", World.reconcile),
-    ("itg live", lambda world: (world.sync("itg"), world.reconcile())),
-    ("itg tested", lambda world: (world.suite("1.0.0", SUITE), world.reconcile())),
-    ("tst proposed", lambda world: world.promote("tst", "1.0.0", suites=[SUITE])),
-    ("tst merged", _approved_into_tst),
-)
+def _synced(world: World) -> None:
+    world.sync("itg")
+    world.reconcile()
+
+
+def _tested(world: World, version: str) -> None:
+    world.suite(version, SUITE)
+    world.reconcile()
+
+
+def _newer_tested(world: World) -> None:
+    world.promote("itg", "1.1.0")
+    world.reconcile()
+    _synced(world)
+    _tested(world, "1.1.0")
+
+
+_WAY: dict[str, tuple[str, Callable[[World], object]]] = {  # by name: from where, and what happens
+    "committed": ("", _committed),
+    "itg proposed": ("committed", lambda world: world.promote("itg", "1.0.0")),
+    "itg merged": ("itg proposed", World.reconcile),
+    "itg live": ("itg merged", _synced),
+    "itg tested": ("itg live", lambda world: _tested(world, "1.0.0")),
+    "tst proposed": ("itg tested", lambda world: world.promote("tst", "1.0.0", suites=[SUITE])),
+    "tst merged": ("tst proposed", _approved_into_tst),
+    "newer tested": ("tst proposed", _newer_tested),  # 1.1.0 is through with itg
+}
 
 
 @pytest.fixture(scope="session")
@@ -45,13 +63,13 @@ def stations(tmp_path_factory: pytest.TempPathFactory) -> Station:
     root, made = tmp_path_factory.mktemp("stations"), dict[str, World]()
 
     def station(name: str) -> World:
-        steps = [title for title, _ in _WAY]
-        for number, (title, act) in enumerate(_WAY[: steps.index(name) + 1]):
-            if title not in made:
-                before = made[steps[number - 1]] if number else World.build(root / "built")
-                world = before.copied(root / str(number))
-                act(world)
-                made[title] = world
+        if not name:
+            return World.build(root / "built")
+        if name not in made:
+            before, act = _WAY[name]
+            world = station(before).copied(root / name.replace(" ", "-"))
+            act(world)
+            made[name] = world
         return made[name]
 
     return station

@@ -276,6 +276,36 @@ def test_another_address_or_other_stages_than_the_configurations_are_refused(
         init.ops(repository, forge=Forge.BOTH, stages=("itg", "prod"))
 
 
+@pytest.mark.parametrize("kind", [Forge.GITLAB, Forge.GITHUB])
+def test_without_a_forge_the_code_owners_that_are_there_decide(
+    repository: Path, kind: Forge
+) -> None:
+    init.ops(repository, forge=kind, url=URL)
+    whole = snapshot(repository)
+    assert init.ops(repository, check=True).exit_code is Exit.DONE
+    assert init.ops(repository).written == ()
+    assert snapshot(repository) == whole
+
+
+def test_without_a_forge_and_code_owners_both_are_written(repository: Path) -> None:
+    written = init.ops(repository, url=URL).written
+    assert {".gitlab/CODEOWNERS", ".github/CODEOWNERS"} <= set(written)
+
+
+def test_manifests_of_a_stage_that_is_gone_are_reported_and_kept(repository: Path) -> None:
+    new_ops(repository)
+    own = repository / "argocd/projects/ours.yaml"
+    own.write_text("kind: AppProject\n")
+    path = repository / "gitops-ci.yaml"
+    path.write_text(path.read_text().replace("name: perf,", "name: load,"))
+    new_ops(repository)
+    before = snapshot(repository)
+    result = new_ops(repository, check=True)
+    assert set(result.stray) == {"argocd/projects/perf.yaml", "argocd/applicationsets/perf.yaml"}
+    assert result.exit_code is Exit.FAILED
+    assert snapshot(repository) == before
+
+
 # --- both
 
 

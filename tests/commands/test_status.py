@@ -11,7 +11,7 @@ import pytest
 
 from gitops_ci import names, passports, yamldoc
 from gitops_ci.cli.app import App
-from gitops_ci.cli.overview import table
+from gitops_ci.cli.run_status import table
 from gitops_ci.commands import status
 from gitops_ci.commands.status import Row, State
 from gitops_ci.errors import ConfigError, Forbidden, Temporary

@@ -37,6 +37,12 @@ def _degraded(world: World) -> None:
     world.sync("itg", Health.DEGRADED)
 
 
+def _mended(world: World) -> None:
+    _degraded(world)
+    world.reconcile()
+    world.sync("itg")
+
+
 def _failed_sync(world: World) -> None:
     world.live.set_live(stage="itg", app=APP, revision=None, failed=world.main, message="no quota")
 
@@ -76,28 +82,48 @@ CASES = {
     "it is held": ("itg proposed", _held, Exit.NOT_YET, "pending"),
     "it was declined": ("itg proposed", _declined, Exit.NOT_YET, "pending"),
     "a newer one took its place before it was merged": (
-        "itg proposed", _superseded, Exit.REFUSED, "overtaken",
+        "itg proposed",
+        _superseded,
+        Exit.REFUSED,
+        "overtaken",
     ),
     "it is merged, nothing runs": ("itg merged", lambda w: None, Exit.NOT_YET, "pending"),
     "it progresses": (
-        "itg merged", lambda w: w.sync("itg", Health.PROGRESSING), Exit.NOT_YET, "pending",
+        "itg merged",
+        lambda w: w.sync("itg", Health.PROGRESSING),
+        Exit.NOT_YET,
+        "pending",
     ),
-    "nobody can say": ("itg merged", lambda w: w.sync("itg", Health.UNKNOWN), Exit.NOT_YET, "pending"),
+    "nobody can say": (
+        "itg merged",
+        lambda w: w.sync("itg", Health.UNKNOWN),
+        Exit.NOT_YET,
+        "pending",
+    ),
     "it is live": ("itg merged", lambda w: w.sync("itg"), Exit.DONE, "live"),
     "it is degraded": ("itg merged", _degraded, Exit.FAILED, "failed"),
     "its sync failed": ("itg merged", _failed_sync, Exit.FAILED, "failed"),
     "a newer one runs instead": ("itg merged", _overtaken, Exit.REFUSED, "overtaken"),
     "that is recorded": ("itg merged", _then_overtaken, Exit.REFUSED, "overtaken"),
     "it was live, a newer one runs": (
-        "itg merged", lambda w: _recorded_then(w, _overtaken), Exit.DONE, "live",
+        "itg merged",
+        lambda w: _recorded_then(w, _overtaken),
+        Exit.DONE,
+        "live",
     ),
     "it was live and is degraded now": (
-        "itg merged", lambda w: _recorded_then(w, _degraded), Exit.DONE, "live",
+        "itg merged",
+        lambda w: _recorded_then(w, _degraded),
+        Exit.DONE,
+        "live",
     ),
     "it failed and was mended": (
-        "itg merged", lambda w: (_degraded(w), w.reconcile(), w.sync("itg")), Exit.DONE, "live",
+        "itg merged",
+        _mended,
+        Exit.DONE,
+        "live",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("station", "act", "code", "state"), CASES.values(), ids=CASES)

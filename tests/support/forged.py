@@ -43,8 +43,12 @@ def propose(world: World, stage: str, honest: str, forgery: Forgery) -> MergeReq
     modes = {f"{folder}/release/{path}": mode for path, mode in forgery.modes.items()}
     if forgery.follow:
         draft = builder.commit(
-            world.ops_git, {f"{folder}/release": None, **content}, branch="draft", start=forgery.start, modes=modes
-        )  # fmt: skip
+            world.ops_git,
+            {f"{folder}/release": None, **content},
+            branch="draft",
+            start=forgery.start,
+            modes=modes,
+        )
         tree = builder.git("rev-parse", f"{draft}:{folder}/release", cwd=world.ops_git)
         builder.git("update-ref", "-d", "refs/heads/draft", cwd=world.ops_git)
         passport = replace(passport, tree=tree, id=names.release_id(APP, passport.version, tree))
@@ -56,8 +60,12 @@ def propose(world: World, stage: str, honest: str, forgery: Forgery) -> MergeReq
     builder.commit(
         world.ops_git,
         {f"{folder}/release": None, **content, f"{folder}/release.yaml": text, **forgery.beside},
-        message, branch=branch, start=forgery.start, modes=modes, author=forgery.author,
-    )  # fmt: skip
+        message,
+        branch=branch,
+        start=forgery.start,
+        modes=modes,
+        author=forgery.author,
+    )
     return open_request(world, stage, branch, target=forgery.target, labels=forgery.labels)
 
 
@@ -79,7 +87,9 @@ def _read(world: World, revision: str) -> tuple[Passport, dict[str, bytes]]:
     listing = builder.git("ls-tree", "-r", "--name-only", revision, cwd=world.ops_git).splitlines()
     at = next(p for p in listing if p.endswith(f"/{APP}/release.yaml"))
     prefix = at.removesuffix(".yaml") + "/"
-    files = {p.removeprefix(prefix): _blob(world, revision, p) for p in listing if p.startswith(prefix)}
+    files = {
+        p.removeprefix(prefix): _blob(world, revision, p) for p in listing if p.startswith(prefix)
+    }
     return passports.parse(_blob(world, revision, at), source=at), files
 
 

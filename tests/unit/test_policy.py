@@ -199,7 +199,6 @@ CLAIM = with_line("itg", SUITE, Result.PASSED, By.CLAIMED)
     [
         (CLAIM, True),
         (with_line("itg", SUITE, Result.FAILED, By.CLAIMED), False),
-        (with_line("perf", SUITE, Result.PASSED, By.CLAIMED), False),
         (with_line("itg", "lint", Result.PASSED, By.CLAIMED), False),
         (OURS, False),
     ],
@@ -211,18 +210,28 @@ def test_a_claim_in_the_passport_counts_for_its_own_stage_and_suite(
     assert found.verdict is (Verdict.GREEN if counts else Verdict.WAITING)
 
 
-@pytest.mark.parametrize("by", list(By))
-def test_where_facts_are_demanded_a_line_of_the_passport_is_none(by: By) -> None:
+def test_where_facts_are_demanded_a_claim_is_none() -> None:
     stage = replace(TST, evidence=Evidence.VERIFIED)
-    line = with_line("itg", SUITE, Result.PASSED, by)
-    found = gate(facts(stage, passport=line, before=(untested(),)))
+    found = gate(facts(stage, passport=CLAIM, before=(untested(),)))
     assert found.reasons == (f"`{SUITE}` has not passed",)
     assert gate(facts(stage)).verdict is Verdict.GREEN
 
 
 def test_a_passport_that_calls_its_own_line_verified_is_not_believed() -> None:
     line = with_line("itg", SUITE, Result.PASSED, By.VERIFIED)
-    assert gate(facts(passport=line, before=(untested(),))).verdict is Verdict.WAITING
+    found = gate(facts(passport=line, before=(untested(),)))
+    assert found.reasons == (f"nothing shows that `{SUITE}` passed on itg (verified)",)
+
+
+def test_a_line_about_a_stage_that_the_release_need_not_pass_is_refused() -> None:
+    line = with_line("perf", SUITE, Result.PASSED, By.CLAIMED)
+    assert gate(facts(passport=line)).verdict is Verdict.REFUSED
+
+
+def test_a_line_that_the_stage_before_has_already_is_kept() -> None:
+    line = with_line("dev", "smoke", Result.PASSED, By.VERIFIED)
+    before = (replace(lived(), passport=line),)
+    assert gate(facts(passport=line, before=before)).verdict is Verdict.GREEN
 
 
 def test_a_failure_that_was_recorded_stands_above_a_claim() -> None:
@@ -271,7 +280,8 @@ def test_a_hold_on_something_else_does_not_matter(scope: dict[str, str]) -> None
 # --- the content -------------------------------------------------------------
 
 FILES = ("values.yaml", "values/itg.yaml", "values/tst.yaml", "values/prod.yaml")
-SOUND = Content(OURS, OURS.tree, (f"{PLACE}/release.yaml",), FILES)
+VALUES = "".join(f"image: {image.ref}\n" for image in OURS.images).encode()
+SOUND = Content(OURS, OURS.tree, (f"{PLACE}/release.yaml",), FILES, values=VALUES)
 
 
 def faults(content: Content, stage: Stage = TST) -> tuple[str, ...]:
@@ -346,7 +356,23 @@ def test_every_stage_needs_its_values_file(missing: str) -> None:
 
 
 def with_ref(ref: str) -> Content:
-    return replace(SOUND, passport=replace(OURS, images=(ImageRef("web", ref),)))
+    return replace(
+        SOUND, passport=replace(OURS, images=(ImageRef("web", ref),)), values=ref.encode()
+    )
+
+
+def test_an_image_of_the_passport_that_is_not_in_the_values_is_told() -> None:
+    (found,) = faults(replace(SOUND, values=b"image: other\n"))
+    assert found == "image `web` of the passport is not in `release/values.yaml`"
+
+
+@pytest.mark.parametrize(
+    "change", [{"images": ()}, {"chart": replace(OURS.chart, version="9.9.9")}]
+)
+def test_a_passport_says_of_a_tested_tree_what_the_stage_before_says(change: dict) -> None:
+    changed = replace(OURS, **change)
+    found = gate(facts(passport=changed, before=(lived(),)))
+    assert found.reasons == ("its passport is not the one that itg has",)
 
 
 def test_an_image_needs_a_digest_unless_the_stage_allows_tags() -> None:
@@ -365,5 +391,5 @@ def test_faults_of_the_chart_are_told_as_they_are() -> None:
 
 
 def test_all_faults_are_told_at_once() -> None:
-    bad = Content(OURS, oid("other"), ("gitops-ci.yaml",), FILES[1:], ("a symbolic link",))
-    assert len(faults(bad)) == 4
+    bad = Content(OURS, oid("other"), ("gitops-ci.yaml",), FILES[1:], ("holds/link",), b"image: x")
+    assert len(faults(bad)) == 5

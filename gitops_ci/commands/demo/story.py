@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gitops_ci import files
 from gitops_ci.commands.demo.world import APP, World
@@ -20,7 +20,7 @@ def tell(world: World) -> Story:
     """The whole story."""
     _set_the_scene(world)
     _first_release(world)
-    _overtaken(world)
+    _overtaken(replace(world, is_brief=True))
     _stopped(world)
     world.write_down()
     status = world.status()
@@ -47,15 +47,24 @@ def _first_release(world: World) -> None:
         "  The dev pipeline proposes the release. The job ends at once; nothing waits on a runner."
     )
     world.run_jobs(commit, "1.0.0")
-    world.say("  The ops pipeline judges the merge request. itg asks for no approval: it merges.")
+    world.say("""\
+  The ops pipeline judges the merge request: are all rules of its stage met? That verdict is called
+  the gate. itg asks for no approval, so the pipeline merges.""")
     world.reconcile()
-    _automatic_sync(world)
-    world.say("  Live: the ops pipeline says so on the merge commit and starts the tests.")
+    world.say("""\
+  Argo CD sees the new commit on main and applies it to the cluster, which is called a Sync. For itg
+  it does so by itself.  [played]""")
+    world.sync("itg")
+    world.say("""\
+  The release is live. The ops pipeline records that on the merge commit (the commit that the merge
+  has made), and starts the tests: each suite is a job of the dev pipeline.""")
     world.reconcile()
     world.run_jobs(commit, "1.0.0")
     _reviewed(world, commit, "tst", ("tara",), "1.0.0")
-    _reviewed(world, commit, "perf", ("petra",), "1.0.0")
-    _reviewed(world, commit, "prod", ("olaf", "oksana"), "1.0.0")
+    brief = replace(world, is_brief=True)
+    world.say("\n  The same way twice more; of each command only what came of it.")
+    _reviewed(brief, commit, "perf", ("petra",), "1.0.0")
+    _reviewed(brief, commit, "prod", ("olaf", "oksana"), "1.0.0")
     world.say("\n  1.0.0 is in production: one tree of files, through four merge requests.")
 
 
@@ -69,15 +78,11 @@ def _merge(world: World, version: str, subject: str, greeting: str, *, first: bo
     world.say(f"\n== Anna merges “{subject}”: version {version}, commit {commit[:12]}")
     if first:
         world.say(
-            "  CI builds and pushes the image; from here on the image is named by its digest."
+            "  CI builds and pushes the image. From here on the image is named by its digest, the\n"
+            "  checksum of its content: a tag can be moved to another image, a digest cannot."
         )
     world.start_pipeline(commit)
     return commit
-
-
-def _automatic_sync(world: World) -> None:
-    world.say("  Argo CD sees the new commit on main and syncs itg by itself.  [played]")
-    world.sync("itg")
 
 
 def _reviewed(
@@ -91,17 +96,19 @@ def _reviewed(
 ) -> None:
     """One stage with people: review, merge, Sync, tests."""
     world.say(f"\n== {stage}: reviewed, and synced by hand")
-    world.say("  The ops pipeline judges the proposal, and posts what the cluster will be told.")
+    world.explain(
+        "  The ops pipeline judges the proposal, and posts what the cluster will be told."
+    )
     world.reconcile()
     for owner in owners:
         world.approve(owner, stage)
-    world.say("  Enough approvals on exactly this commit: the ops pipeline merges.")
+    world.explain("  Enough approvals on exactly this commit: the ops pipeline merges.")
     world.reconcile()
     world.say(
         f"  {owners[0].capitalize()} presses Sync in Argo CD when it suits {stage}.  [played]"
     )
     world.sync(stage)
-    world.say("  Live: its tests may start.")
+    world.explain("  Live: its tests may start.")
     world.reconcile()
     world.run_jobs(commit, version, failing=failing)
 
@@ -110,7 +117,8 @@ def _through_itg(world: World, version: str, subject: str, greeting: str) -> str
     commit = _merge(world, version, subject, greeting)
     world.run_jobs(commit, version)
     world.reconcile()
-    _automatic_sync(world)
+    world.say("  Argo CD syncs itg.  [played]")
+    world.sync("itg")
     world.reconcile()
     world.run_jobs(commit, version)
     return commit
@@ -128,20 +136,17 @@ def _overtaken(world: World) -> None:
     world.say(f"  !{older.number} is closed now and links to !{newer.number}: no stage goes back.")
 
 
-def _stopped(world: World) -> None:
+def _stopped(whole: World) -> None:
+    world = replace(whole, is_brief=True)
     world.say("\n== A failed suite stops the way")
     commit = world.git("rev-parse", "HEAD", cwd="web").strip()
     _reviewed(world, commit, "tst", ("tara",), "1.2.0", failing="acceptance-tests")
     world.reconcile()
     world.say("  acceptance-tests failed, so promote-perf never starts. Somebody tries it by hand:")
     known = {"GITLAB_CI": "true", "CI_PROJECT_PATH": "shop/web", "CI_COMMIT_SHA": commit}
-    line = next(
-        line for line in files.read_text(world.root / "jobs" / f"{commit[:12]}.env").splitlines()
-        if line.startswith("GITOPS_RELEASE=")
-    )  # fmt: skip
-    known["GITOPS_RELEASE"] = line.partition("=")[2]
+    known["GITOPS_RELEASE"] = world.outputs(commit)["GITOPS_RELEASE"]
     claims = ("--suite", "acceptance-tests=passed", "--suite", "functional-tests=passed")
-    world.command("promote", "--stage", "perf", *claims, cwd="web", env=known)
+    whole.command("promote", "--stage", "perf", *claims, cwd="web", env=known)
     world.say("  The ops side has read the job itself. perf and prod keep 1.0.0.")
 
 
@@ -153,7 +158,7 @@ def _the_end(world: World, status: str) -> None:
 == Look around
 
   {root}/web                     the dev repo: chart, values, gitops-ci.yaml
-  {root}/ops                     the ops repo (git pull, then git log --graph)
+  {root}/ops                     the ops repo: environments/ is what each stage runs
   {root}/merge-requests/8.md     what Tara read before she approved 1.2.0
   {root}/forge                   the forge: two bare repositories, everything else in their refs
   git --git-dir {root}/forge/platform/shop-ops.git log refs/gitops-ci/mr/2    its audit trail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,9 @@ OWNERS = {
     "prod-owners": ("olaf", "oksana"),
 }
 
+_REPEATED = re.compile(r" *!\d+")  # the address of what the line before has opened
+_ROUTINE = re.compile(r"(pushed|opened|brought|looked at) |!.*: done, ")
+
 Say = Callable[[str], None]
 Now = Callable[[], datetime]
 Program = Callable[[tuple[str, ...], Mapping[str, str], Path], Completed]
@@ -38,6 +42,7 @@ class World:
     program: Program
     say: Say
     now: Now
+    is_brief: bool = False  # of each command only what came of it, and no explanations
 
     @classmethod
     def build(cls, root: Path, *, program: Program, say: Say, now: Now) -> World:
@@ -124,17 +129,28 @@ class World:
 
     def _show(self, args: tuple[str, ...], done: Completed) -> None:
         self.say(f"    $ gitops-ci {' '.join(args)}")
-        for line in (done.stderr + done.text()).splitlines():
-            self.say(f"      {line}" if line else "")
+        looks = "" if args[0] == "wait" else done.stderr  # `wait` ends with what it saw last
+        for line in self._short(looks + done.text()).splitlines():
+            if not _REPEATED.fullmatch(line) and not (self.is_brief and _ROUTINE.match(line)):
+                self.say(f"      {line}" if line else "")
         if done.code:
             self.say(f"      (exit code {done.code})")
+
+    def _short(self, text: str) -> str:
+        return text.replace(f"{self.forge_url}/{OPS}.git#mr-", "!")
+
+    def explain(self, text: str) -> None:
+        """What a reader needs once only."""
+        if not self.is_brief:
+            self.say(text)
 
     def reconcile(self) -> None:
         """The ops pipeline: one pass."""
         self.command("reconcile", "--ops-repo", OPS, user=MERGER)
 
     def status(self) -> str:
-        return self.command("status", "--ops-repo", OPS, user=MERGER, quiet=True).text()
+        done = self.command("status", "--ops-repo", OPS, user=MERGER, quiet=True)
+        return self._short(done.text())
 
     # --- people --------------------------------------------------------------
 
@@ -182,9 +198,8 @@ class World:
             self.say(f"    job {spec.name}: {word}")
             return spec.name != failing
         self.say(f"    job {spec.name}:")
-        dotenv = self.root / "jobs" / f"{commit[:12]}.env"
+        dotenv = self._dotenv(commit, spec)
         files.make_directory(dotenv.parent)
-        known = dict(line.split("=", 1) for line in _lines(dotenv))
         digest = hashlib.sha256(version.encode()).hexdigest()
         image = f"registry.example.com/shop/web:{version}@sha256:{digest}"
         env = {
@@ -195,19 +210,29 @@ class World:
             names.image_variable(APP): image,
             "GITOPS_CI_DOTENV": str(dotenv),
         }
-        return self.command(*spec.command, cwd="web", env=known | env).code == 0
+        return self.command(*spec.command, cwd="web", env=self.outputs(commit) | env).code == 0
+
+    def outputs(self, commit: str) -> dict[str, str]:
+        """What the jobs of a pipeline have left for later ones."""
+        lines = (line for spec in JOBS for line in _lines(self._dotenv(commit, spec)))
+        return dict(line.split("=", 1) for line in lines)
+
+    def _dotenv(self, commit: str, spec: JobSpec) -> Path:
+        return self.root / "jobs" / commit[:12] / f"{spec.name}.env"
 
     # --- to read afterwards --------------------------------------------------
 
     def write_down(self) -> None:
-        """Every merge request as a page."""
+        """Every merge request as a page, and the ops repository as it is now."""
+        self.git("pull", "--quiet", "--ff-only", "origin", "main", cwd="ops")
         forge = self.forge(OPS, MERGER)
         folder = self.root / "merge-requests"
         files.make_directory(folder)
         for request in forge.list(labels={names.LABEL}):
             diff = forge.comment_with(request.number, review.DIFF_MARKER) or ""
+            state = f"This merge request is {request.state}; its text is the one that was reviewed."
             title = f"# !{request.number} {request.title}"
-            page = "\n\n".join((title, request.state, request.description, diff))
+            page = "\n\n".join((state, title, request.description, diff))
             files.write_text(folder / f"{request.number}.md", page + "\n")
 
     def live_in(self, stage: str) -> str:

@@ -6,6 +6,7 @@ do nothing worse than one more look.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from gitops_ci import names, ops
 from gitops_ci.commands.reconcile.advance import advance
 from gitops_ci.commands.reconcile.follow import finish
 from gitops_ci.commands.reconcile.work import Item, Step, Work, World
-from gitops_ci.errors import GitopsCiError, LostRace, NotYet
+from gitops_ci.errors import Exit, GitopsCiError, LostRace, NotYet
 from gitops_ci.forge import MergeRequest, MergeState
 from gitops_ci.git import Place
 from gitops_ci.ops import Ops
@@ -67,8 +68,13 @@ def _guarded(handler: Handler, work: Work, world: World, repository: Ops) -> Ite
     except (LostRace, NotYet) as wait:
         item = work.item(Step.WAITING, wait.message)
     except GitopsCiError as error:
-        item = work.item(Step.ERROR, error.message, error.hint or "", code=error.exit_code)
+        item = replace(work.item(Step.ERROR, error.message, code=error.exit_code), hint=error.hint)
+    except Exception:  # met through one promotion; it must not stop the others
+        world.say(traceback.format_exc())
+        item = work.item(Step.ERROR, "a bug in gitops-ci, see the log", code=Exit.BUG)
     for message in item.messages or ("",):
         where = f"{world.forge.sigil}{item.number} {item.release} -> {item.stage}"
         world.say(f"{where}: {item.step}{message and ', '}{message}")
+    if item.hint:
+        world.say(f"  hint: {item.hint}")
     return item

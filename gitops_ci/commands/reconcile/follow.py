@@ -14,8 +14,11 @@ from gitops_ci.progress import Entered
 
 
 def finish(work: Work, world: World, repository: Ops) -> Item:
-    if work.request.state is MergeState.CLOSED or work.request.merge_commit is None:
-        return _drop(work, world, repository, work.item(Step.DONE, "closed"))
+    """The next step of a promotion whose merge request has ended."""
+    if not repository.has_entered(work.request) or work.request.merge_commit is None:
+        ended = f"{work.request.state}, not into {repository.remote.default_branch}"
+        closed = work.request.state is MergeState.CLOSED
+        return _drop(work, world, repository, work.item(Step.DONE, "closed" if closed else ended))
     return _follow(work, work.request.merge_commit, world, repository)
 
 
@@ -60,8 +63,9 @@ def _tests(work: Work, entered: Entered, world: World, repository: Ops) -> Item:
         said = f"no token for `{passport.source.project}`: play `{names.live_job(branch.stage)}`"
         return _drop(work, world, repository, work.item(Step.LIVE, said if wanted else ""))
     commit = passport.source.commit
-    trigger.play(dev, commit, names.live_job(branch.stage))
     span = _span(work, entered, world, repository)
+    if span.end is None:
+        trigger.play(dev, commit, names.live_job(branch.stage))
     open_suites = [s for s in wanted if entered.suites.get(s) is not Result.PASSED]
     findings = [_suite(s, entered, dev, commit, span, world) for s in open_suites]
     messages = tuple(finding.message for finding in findings)

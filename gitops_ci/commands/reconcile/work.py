@@ -45,6 +45,7 @@ class Item:
     step: Step
     messages: tuple[str, ...] = ()
     code: Exit = Exit.DONE
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

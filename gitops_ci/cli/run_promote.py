@@ -1,21 +1,20 @@
-"""`promote` and `wait` between command line and command: unpack, call, print."""
+"""`promote` between command line and command: unpack, call, print."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
-from gitops_ci import ci, collect, names, scaffold
+from gitops_ci import ci, collect, names
+from gitops_ci.changeset import Edit, PutFile, PutObject, Remove
+from gitops_ci.cli import dev_side
 from gitops_ci.cli.app import App
-from gitops_ci.collect import Recipe
+from gitops_ci.collect import Found, Recipe
 from gitops_ci.commands import promote as promoting
-from gitops_ci.commands import wait as waiting
-from gitops_ci.config import Application
 from gitops_ci.errors import ConfigError, Exit
 from gitops_ci.passports import Source
-from gitops_ci.promotion import Permissions, Plan
+from gitops_ci.promotion import Permissions, Plan, Word
 from gitops_ci.propose import Proposed
 
 
@@ -23,7 +22,7 @@ from gitops_ci.propose import Proposed
 class Given:
     """What the options of `promote` say about the release."""
 
-    config: Path
+    config: Path | None
     project: str | None
     images: tuple[str, ...]
     version: str | None
@@ -34,11 +33,11 @@ class Given:
 
 def promote(app: App, given: Given, *, stage: str, release: str | None, dry_run: bool) -> int:
     """Plan, carry out unless it is a dry run, leave job outputs, print."""
-    _check_stage(stage)
-    found, app = _application(app, given.config)
+    dev_side.check_stage(stage)
+    found, app = dev_side.application(app, given.config)
     asked = promoting.Asked(
         stage=stage,
-        app=found.name,
+        app=found.app.name,
         make=lambda ops, policy: collect.make(_recipe(app, found, given), ops, policy),
         release=release,
         claims=promoting.claims(given.suites),
@@ -54,73 +53,41 @@ def promote(app: App, given: Given, *, stage: str, release: str | None, dry_run:
     return app.finish(_data(done), _text(done), code=outcome.code)
 
 
-def wait(app: App, config: Path, *, stage: str, release: str | None, timeout: int) -> int:
-    """Look until it is decided or the time is over."""
-    _check_stage(stage)
-    found, app = _application(app, config)
-    if not release:
-        raise ConfigError(
-            "`--release` is missing", hint="pass the output `GITOPS_RELEASE` of `promote` on"
-        )
-    world = waiting.World(app.remote, app.ops, app.live, app.clock, app.say)
-    result = waiting.run(
-        world, stage=stage, app=found.name, release=release, timeout=timedelta(seconds=timeout)
-    )
-    data = {
-        "stage": stage,
-        "release": release,
-        "state": result.verdict.state,
-        "message": result.verdict.message,
-    }
-    app.leave({"GITOPS_LIVE": result.verdict.state}, result.verdict.message)
-    return app.finish(data, f"{result.verdict.state}: {result.verdict.message}", code=result.code)
-
-
 # --- what the dev side says --------------------------------------------------
 
 
-def _check_stage(stage: str) -> None:
-    fault = names.stage_fault(stage)
-    if fault:
-        raise ConfigError(f"`--stage` cannot be `{stage[:60]}`: {fault}")
-
-
-def _application(app: App, config: Path) -> tuple[Application, App]:
-    project = app.pipeline.project or ""
-    fallback = scaffold.app_name((project or str(Path.cwd())).rsplit("/", 1)[-1])
-    found = collect.application(config, fallback=fallback)
-    return found, dataclasses.replace(app, ops_project=app.ops_project or found.ops_project)
-
-
-def _recipe(app: App, found: Application, given: Given) -> Recipe:
+def _recipe(app: App, found: Found, given: Given) -> Recipe:
     commit = app.pipeline.commit or (app.checkout.commit() if app.checkout else None)
     if not commit:
         raise ConfigError(
             "the source commit is not known", hint="run it in a checkout of the dev repository"
         )
     source = Source(_project(app, given.project), commit, app.pipeline.merge_request)
-    wanted = {names.image_variable(image.name): image.name for image in found.images}
+    wanted = {names.image_variable(image.name): image.name for image in found.app.images}
     images = ci.images(app.env, wanted) | _images(given.images, found)
     named = given.version or names.version_from_tag(app.pipeline.tag or "") or commit[:8]
-    return Recipe(given.config.parent, found, images, named, source)
+    return Recipe(found, images, named, source)
 
 
 def _project(app: App, project: str | None) -> str:
     named = project or app.pipeline.project
     if not named:
         raise ConfigError("the dev project is not known", hint="pass `--project shop/web`")
+    if names.project_fault(named):
+        raise ConfigError(f"`--project {named[:60]}` is no project", hint="write `group/project`")
     return named
 
 
-def _images(texts: tuple[str, ...], found: Application) -> dict[str, str]:
-    known = {image.name for image in found.images}
+def _images(texts: tuple[str, ...], found: Found) -> dict[str, str]:
+    known = {image.name for image in found.app.images}
     given = {}
     for text in texts:
         name, equals, ref = text.partition("=")
         if not equals or name not in known:
             names_there = ", ".join(f"`{each}`" for each in sorted(known))
             raise ConfigError(
-                f"`--image` wants NAME=REF, and the application has no image `{name[:60]}`",
+                f"`--image` wants NAME=REF, and the application has no image `{name[:60]}`"
+                f"{found.doubt}",
                 hint=f"its images are {names_there}",
             )
         given[name] = ref
@@ -168,9 +135,9 @@ def _outputs(done: Proposed) -> dict[str, str]:
     return {key: str(data[name] or "") for key, name in keys.items()}
 
 
-def _text(done: Proposed) -> str:
+def _text(done: Proposed, *, first: str | None = None) -> str:
     outcome = done.plan.outcome
-    lines = [f"{outcome.word}: {outcome.message}"]
+    lines = [first or f"{outcome.word}: {outcome.message}"]
     if done.request:
         lines.append(f"  {done.request.url}")
     lines += [f"  note: {note}" for note in done.plan.notes]
@@ -180,12 +147,29 @@ def _text(done: Proposed) -> str:
 
 
 def _plan_text(plan: Plan) -> str:
-    lines = [_text(Proposed(plan)), "", "nothing was written; this would be:"]
+    lines = [_dry_text(plan)]
     change, draft = plan.change, plan.draft
     if change:
-        lines += [f"  commit on {change.parent[:12]}, branch {change.branch}:"]
-        lines += [f"    {type(edit).__name__} {edit.path}" for edit in change.edits]
+        lines += ["", f"  commit on {change.parent[:12]}, branch {change.branch}:"]
+        lines += [f"    {_doing(edit)} {edit.path}" for edit in change.edits]
     if draft:
         lines += [f"  {'update' if plan.adopt else 'open'}: {draft.title}", "", draft.description]
     lines += [f"  close {closing.number}: {closing.why}" for closing in plan.close]
-    return "\n".join(lines if change or draft else lines[:1])
+    return "\n".join(lines)
+
+
+def _dry_text(plan: Plan) -> str:
+    """What would come of it, in words that nobody takes for done."""
+    is_new = plan.outcome.word is Word.OPENED
+    first = f"`{plan.release}` would be proposed for {plan.stage}" if is_new else None
+    return f"dry run: {_text(Proposed(plan), first=first)}"
+
+
+def _doing(edit: Edit) -> str:
+    match edit:
+        case PutFile():
+            return "write"
+        case PutObject():
+            return "place"
+        case Remove():
+            return "remove"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
-from gitops_ci import collect, names
+from gitops_ci import collect, layout, names
 from gitops_ci.cli.app import App, now
 from gitops_ci.commands import status as overview
 from gitops_ci.errors import ConfigError
@@ -17,7 +16,7 @@ from gitops_ci.errors import ConfigError
 
 def status(app: App, *, apps: tuple[str, ...], stages: tuple[str, ...]) -> int:
     """Look once and print the table."""
-    app = dataclasses.replace(app, ops_project=app.ops_project or _ops_project(app))
+    app = app if app.ops_project else _with_ops_project(app)
     for name in apps:
         if fault := names.app_fault(name):
             raise ConfigError(f"`--app {name}` names no application: {fault}")
@@ -27,12 +26,13 @@ def status(app: App, *, apps: tuple[str, ...], stages: tuple[str, ...]) -> int:
     return app.finish(_rows(found), table(found.rows, now=now()))
 
 
-def _ops_project(app: App) -> str | None:
+def _with_ops_project(app: App) -> App:
     """That of the application whose repository we stand in, else the project of the pipeline."""
-    named = None
-    with suppress(ConfigError):  # in the ops repository the file says something else
-        named = collect.application(Path("gitops-ci.yaml"), fallback="app").ops_project
-    return named or app.pipeline.project
+    if collect.is_ops_repository(Path(layout.CONFIG)):
+        return dataclasses.replace(app, ops_project=app.pipeline.project)
+    found = collect.application(None, fallback="app")
+    project = found.app.ops_project or app.pipeline.project
+    return dataclasses.replace(app, ops_project=project, doubt=found.doubt)
 
 
 def _rows(found: overview.Overview) -> dict[str, object]:
