@@ -84,7 +84,7 @@ def holds_at(objects: Objects, commit: str) -> tuple[Hold, ...]:
     """Every hold in a commit."""
     files = objects.files(Place(commit, layout.HOLDS))
     return tuple(
-        holds.parse_hold(text, source=f"{layout.HOLDS}/{path} of the ops repository")
+        holds.parse_hold(text, source=f"{layout.HOLDS}/{path}")
         for path, text in sorted(files.items())
         if path.endswith((".yaml", ".yml"))
     )
