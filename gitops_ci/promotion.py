@@ -141,9 +141,9 @@ def _order_is_unclear(seen: Seen, permissions: Permissions) -> Outcome | None:
 
 
 def _accepted(seen: Seen, permissions: Permissions) -> str | None:
-    """Why an unclear order is accepted: said now, or in the proposal as it stands."""
+    """Why an unclear order is accepted: said now, or in the proposal while its view holds."""
     last = seen.last
-    proposed = last.accepted if last and last.is_open else None
+    proposed = last.accepted if last and last.is_open and last.fresh else None
     return permissions.accept_diverged or proposed
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from gitops_ci.cli import dev_side
 from gitops_ci.cli.app import App
 from gitops_ci.collect import Found, Recipe
 from gitops_ci.commands import promote as promoting
-from gitops_ci.errors import ConfigError, Exit
+from gitops_ci.errors import ConfigError, Exit, GitError
 from gitops_ci.passports import Source
 from gitops_ci.promotion import Permissions, Plan, Word
 from gitops_ci.propose import Proposed
@@ -48,12 +50,22 @@ def promote(app: App, given: Given, *, stage: str, release: str | None, dry_run:
     )
     outcome = done.plan.outcome
     if dry_run:
-        return app.finish(_data(done), _plan_text(done.plan), code=outcome.code)
+        text = "\n".join((_plan_text(done.plan), *_uncommitted(app, found)))
+        return app.finish(_data(done), text, code=outcome.code)
     app.leave(_outputs(done), f"**{outcome.word}**: {outcome.message}")
     return app.finish(_data(done), _text(done), code=outcome.code)
 
 
 # --- what the dev side says --------------------------------------------------
+
+
+def _uncommitted(app: App, found: Found) -> Iterator[str]:
+    """A note on each part of the release that is not as the commit has it, as far as git tells."""
+    its = found.app
+    paths = [str(found.root / each) for each in (its.chart, its.values, its.stage_values)]
+    with suppress(GitError):
+        for path in app.checkout.changed(paths) if app.checkout else ():
+            yield f"note: `{path}` is not as committed; the release is made of what lies there"
 
 
 def _recipe(app: App, found: Found, given: Given) -> Recipe:

@@ -17,6 +17,7 @@ from gitops_ci.passports import Result
 from gitops_ci.promotion import NO_PERMISSIONS, Permissions, Plan
 from gitops_ci.propose import Proposed, Say
 from gitops_ci.release import Release
+from gitops_ci.yamltree import shown
 
 TRIES = 5  # against others who move the same branch; each one looks at everything anew
 
@@ -55,7 +56,7 @@ def claims(texts: tuple[str, ...]) -> dict[str, Result]:
             None if word in _RESULTS else f"not one of {', '.join(_RESULTS)}"
         )
         if fault:
-            raise ConfigError(f"`--suite` wants NAME=RESULT: {fault}")
+            raise ConfigError(f"`--suite {shown(text)}` is not NAME=RESULT: {fault}")
         result = _RESULTS[word]
         if result:
             found[name] = result

@@ -204,3 +204,13 @@ def test_a_dry_run_speaks_of_what_would_be(world: World) -> None:
     again = world.run(*args).out
     assert again.startswith("dry run: unchanged: ")
     assert len(again.splitlines()) == 1
+
+
+def test_a_dry_run_names_what_is_not_committed(world: World) -> None:
+    args = world.promote_args("itg", "1.0.0", "--dry-run")
+    assert "note: " not in world.run(*args).out
+    (world.dev_folder / "src/version.txt").write_text("other\n")
+    values = world.dev_folder / "deploy/values/tst.yaml"
+    values.write_text(values.read_text() + "more: 1\n")
+    notes = [line for line in world.run(*args).out.splitlines() if line.startswith("note: ")]
+    assert [line.split("`")[1] for line in notes] == ["deploy/values"]

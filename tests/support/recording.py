@@ -122,6 +122,7 @@ _GRAMMARS: dict[str, _Grammar] = {
     "hash-object": _Grammar(values=_words("-t --path")),
     "remote": _Grammar(verbs=_words("add set-url get-url remove")),
     "add": _Grammar(),
+    "status": _Grammar(),
     "commit": _Grammar(values=_words("-m -F --author --date --trailer -C -c")),
     "mktree": _Grammar(),
     "write-tree": _Grammar(),
@@ -167,6 +168,11 @@ def faults(argv: Iterable[str]) -> tuple[str, ...]:
         return (f"`{words[0]}` is not in the judge's grammar",)
     call = _split(words[1:], grammar)
     return (*_guard_faults(words, call, grammar), *_name_faults(call, grammar))
+
+
+def subcommand(argv: tuple[str, ...]) -> str:
+    """What git is asked to do, empty where nothing is."""
+    return next(iter(_after_globals(argv)), "")
 
 
 def _after_globals(argv: tuple[str, ...]) -> tuple[str, ...]:
