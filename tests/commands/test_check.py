@@ -209,11 +209,14 @@ HOSTILE_CHART = stage_files("tst", "1.1.0", more={"chart/.argocd-source.yaml": "
             id="passport that cannot be read",
         ),
         pytest.param(
-            {f"{TOP}/release/values.yaml": "image: {}\n"}, [("release", TOP)], 4,
+            {f"{TOP}/release/values.yaml": "image: {}\n"}, [("release", TOP)] * 2, 4,
             id="release edited by hand",
         ),
         pytest.param(
-            in_passport("@sha256:", "-sha256."), [("release", TOP)], 4, id="image without digest"
+            in_passport("@sha256:", "-sha256."),
+            [("release", TOP)] * 2,
+            4,
+            id="image without digest",
         ),
         pytest.param(without("values/prod.yaml"), [("release", TOP)], 4, id="no values of a stage"),
         pytest.param(in_passport("1.8.2", "1.8.3"), [("release", TOP)], 4, id="another chart"),
@@ -343,10 +346,11 @@ def test_all_findings_are_told_each_with_its_path(repository: Repository, check:
         f"README.md: {foreign}",
         f"{TOP}/.gitattributes: {foreign}",
         f"{TOP}: image `web` has no digest",
+        f"{TOP}: image `web` of the passport is not in `release/values.yaml`",
         f"{TOP}/.gitattributes: would steer git here, such as what a reviewer gets to see",
         f"{TOP}/secrets/db.yaml: holds the Secret `db` in plain text; seal it, and replace its"
         " values",
-        "5 findings",
+        "6 findings",
     ]
 
 
@@ -419,7 +423,7 @@ def test_without_a_base_everything_is_checked(repository: Repository, check: Che
     repository.change({"argocd/s.yaml": SECRET})
     repository.change({f"{TOP}/release/values.yaml": "image: {}\n"})
     done = check(base=None)
-    assert done.brief == [("release", TOP), ("secret", "argocd/s.yaml")]
+    assert done.brief == [("release", TOP), ("release", TOP), ("secret", "argocd/s.yaml")]
 
 
 def test_what_others_merged_meanwhile_is_not_ours(repository: Repository, check: Check) -> None:
