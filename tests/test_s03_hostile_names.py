@@ -200,7 +200,7 @@ def test_s03_a_claim_about_any_of_them_is_refused(template: str) -> None:
             continue
         said = refusal(promote.claims, (template.replace("{}", name),))
         assert said
-        assert "`--suite`" in said
+        assert "`--suite " in said
 
 
 # --- the fields of files -----------------------------------------------------
