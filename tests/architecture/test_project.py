@@ -23,7 +23,7 @@ LOCKS = {
 }
 
 # Written so that this file does not match itself.
-MACHINE = re.compile(r"(?<![\w.>}/-])/(?:work|root|opt/wheels|home/[a-z]+)(?:/|\b(?!/))")
+MACHINE = re.compile(r"(?<![\w.>}/-])/(?:work|root|home/[a-z]+|Users/[A-Za-z]+)(?:/|\b(?!/))")
 REGISTRY = re.compile(
     r"\b(?:pypi[.]org|pythonhosted[.]org|npmjs[.](?:org|com)|crates[.]io|proxy[.]golang[.]org"
     r"|maven[.]org|deb[.]debian[.]org|rubygems[.]org)\b"
@@ -58,8 +58,8 @@ def test_no_file_names_a_package_registry():
 def test_what_the_patterns_are_for_is_found():
     assert MACHINE.search("cd /" + "work/main")
     assert MACHINE.search("see /" + "root")
-    assert not MACHINE.search("https://example.com/work/a")
-    assert not MACHINE.search("a/work/b")
+    assert not MACHINE.search("https://example.com/" + "work/a")
+    assert not MACHINE.search("a/" + "work/b")
     assert REGISTRY.search("https://pypi" + ".org/simple")
 
 
