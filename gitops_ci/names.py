@@ -12,7 +12,7 @@ from dataclasses import dataclass
 APP_LIMIT = 53  # Helm release names end there
 STAGE_LIMIT = 30
 VERSION_LIMIT = 64
-PROJECT_LIMIT = 500
+PROJECT_LIMIT = 255
 TREE_DIGITS = 12
 
 DNS_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"

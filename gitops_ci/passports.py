@@ -208,7 +208,7 @@ def _parse_written(text: str | bytes) -> Passport | None:
     """
     text = text if isinstance(text, str) else text.decode("ascii", "replace")
     found = _WRITTEN.fullmatch(text) if len(text) <= _WRITTEN_LIMIT else None
-    if not found or len(found["project"]) > 500:
+    if not found or len(found["project"]) > names.PROJECT_LIMIT:
         return None
     images = _IMAGE_LINE.findall(found["images"] or "")
     evidence = _EVIDENCE_LINE.findall(found["evidence"] or "")
