@@ -19,11 +19,11 @@ from gitops_ci.watch import Clock
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What `wait` works with. `live` None: what `reconcile` has recorded must do."""
+    """What `wait` works with."""
 
     remotes: Callable[[], AbstractContextManager[Remote]]
     forge: Forge
-    live: LiveSource | None
+    live: LiveSource
     clock: Clock
     say: Say
 
@@ -71,12 +71,8 @@ def _look(world: World, repository: Ops, stage: str, app: str, release: str) -> 
     merged = [request for request in proposed if repository.has_entered(request)]
     if not merged:
         return _unmerged(proposed[-1] if proposed else None, stage, release)
-    recorded = [verdict for request in merged if (verdict := _recorded(world.forge, request))]
-    if any(verdict.state is LiveState.LIVE for verdict in recorded):
-        return next(v for v in recorded if v.state is LiveState.LIVE)
-    if world.live is None:
-        return recorded[-1] if recorded else _unrecorded(release, stage)
-    return _seen(merged[-1], world.live, world.clock, repository)
+    recorded = next(filter(None, (_recorded(world.forge, request) for request in merged)), None)
+    return recorded or _seen(merged[-1], world.live, world.clock, repository)
 
 
 def _unmerged(request: MergeRequest | None, stage: str, release: str) -> LiveVerdict:
@@ -89,17 +85,11 @@ def _unmerged(request: MergeRequest | None, stage: str, release: str) -> LiveVer
     return LiveVerdict(LiveState.PENDING, f"`{release}` has not been merged into {stage}")
 
 
-def _unrecorded(release: str, stage: str) -> LiveVerdict:
-    return LiveVerdict(LiveState.PENDING, f"`{release}` is merged into {stage}, not seen live yet")
-
-
 def _recorded(forge: Forge, merged: MergeRequest) -> LiveVerdict | None:
-    """What a status of the merge commit says; a failure may be mended by the next sync."""
+    """That it was live once stays true; a recorded failure may be mended by the next sync."""
     for status in forge.statuses(merged.merge_commit) if merged.merge_commit else ():
         if status.context == names.LIVE and status.state is CheckState.SUCCESS:
             return LiveVerdict(LiveState.LIVE, status.description)
-        if status.context == names.LIVE and status.state is CheckState.FAILURE:
-            return LiveVerdict(LiveState.FAILED, status.description)
     return None
 
 
